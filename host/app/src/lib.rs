@@ -1,0 +1,12 @@
+//! The composition root: reads the command line and the configuration, puts the rooms together, listens,
+//! drains. The only place that knows all rooms.
+
+mod command;
+mod config;
+mod demo;
+mod logging;
+mod server;
+mod shipped;
+
+pub use command::main;
+pub use config::Config;

@@ -1,0 +1,5 @@
+//! The `rowhouse` command. Everything is in the library.
+
+fn main() -> std::process::ExitCode {
+    rowhouse::main()
+}

@@ -1,0 +1,21 @@
+//! Words that every room may use: ids, names, hosts, digests, limits, time, secrets, tasks.
+//!
+//! Imports no other room and does no input or output besides reading the clock and the system's
+//! random source. Every type here is valid by construction: parsing is the only way in.
+
+pub mod chain;
+pub mod clock;
+pub mod digest;
+pub mod hostname;
+pub mod id;
+pub mod limits;
+pub mod name;
+pub mod secret;
+pub mod tasks;
+
+pub use chain::Chain;
+pub use clock::Timestamp;
+pub use digest::Digest;
+pub use hostname::Hostname;
+pub use limits::Limits;
+pub use name::TenantName;

@@ -1,0 +1,7 @@
+//! The ports over the real rooms, one file each. The composition root makes both.
+
+mod data;
+mod guest;
+
+pub use data::DataPort;
+pub use guest::GuestPort;

@@ -1,0 +1,86 @@
+//! The console, `/-/console`: what operators do in a browser, over the same services as the API.
+//!
+//! Server-rendered, without scripts. [`gate`] lets nobody in but a Super User with a session of the console,
+//! and no change that another site made a browser send; the services ask for the permit that only the
+//! gate hands on. A change ends in a redirect to a page that says what was done, or in the form it came
+//! from with what is wrong. Mounted by the composition root on the console's host.
+
+mod answer;
+mod gate;
+mod overview;
+mod people;
+mod releases;
+mod site;
+mod sites;
+mod views;
+
+use crate::Control;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use axum::response::{IntoResponse, Redirect};
+use axum::routing::{get, post};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use std::sync::Arc;
+
+/// Where the console is on its host.
+pub const BASE: &str = "/-/console";
+/// Bytes of a form without a file: the longest is a list of sites to activate.
+const FORM_BYTES: usize = 256 << 10;
+
+type State = axum::extract::State<Arc<Control>>;
+
+/// The console over these services: `/`, which leads to it, and everything below [`BASE`].
+///
+/// The caller may put an [`crate::api::OwnOrigin`] into the request's extensions; without it the origin
+/// is read from scheme and host.
+pub fn router(control: Arc<Control>) -> Router {
+    let pages = Router::new()
+        .route("/-/console/", get(overview::show))
+        .route("/-/console/audit", get(overview::audit))
+        .route("/-/console/tenants", get(sites::list))
+        .route("/-/console/tenants/new", get(sites::form).post(sites::create))
+        .route("/-/console/tenants/{name}", get(site::show))
+        .route("/-/console/tenants/{name}/properties", post(site::change_properties))
+        .route("/-/console/tenants/{name}/addresses", post(site::change_addresses))
+        .route("/-/console/tenants/{name}/settings", post(site::change_settings))
+        .route("/-/console/tenants/{name}/members", post(site::change_members))
+        .route("/-/console/tenants/{name}/release", post(site::move_to_release))
+        .route("/-/console/tenants/{name}/suspend", get(sites::ask_suspend).post(sites::suspend))
+        .route("/-/console/tenants/{name}/resume", post(sites::resume))
+        .route("/-/console/tenants/{name}/delete", get(sites::ask_delete).post(sites::delete))
+        .route("/-/console/releases/{release}", get(releases::show))
+        .route("/-/console/releases/{release}/activate", get(releases::ask_activate).post(releases::activate))
+        .route("/-/console/releases/{release}/delete", get(releases::ask_delete).post(releases::delete))
+        .route("/-/console/activations/{id}/rollback", get(releases::ask_rollback).post(releases::rollback))
+        .route("/-/console/users", get(people::users).post(people::create_user))
+        .route("/-/console/users/{name}", get(people::user))
+        .route("/-/console/users/{name}/delete", get(people::ask_delete_user).post(people::delete_user))
+        .route("/-/console/users/{name}/{change}", post(people::change_user))
+        .route("/-/console/tokens", get(people::tokens).post(people::create_token))
+        .route("/-/console/tokens/{id}/revoke", get(people::ask_revoke).post(people::revoke))
+        .layer(DefaultBodyLimit::max(FORM_BYTES));
+    let uploads = Router::new()
+        .route("/-/console/releases", get(releases::list).post(releases::upload))
+        .layer(DefaultBodyLimit::max(releases::UPLOAD_BYTES));
+    let gated = pages
+        .merge(uploads)
+        .fallback(overview::not_found)
+        .layer(middleware::from_fn_with_state(Arc::clone(&control), gate::pass))
+        .layer(middleware::from_fn(answer::protect));
+    Router::new()
+        .route("/", get(|| async { Redirect::to("/-/console/") }))
+        .route("/-/console", get(|| async { Redirect::to("/-/console/") }))
+        .route(views::STYLESHEET_PATH, get(stylesheet))
+        .merge(gated)
+        .with_state(control)
+}
+
+/// The style sheet needs no session: the sign-in page of a browser that fetched it early would break otherwise.
+async fn stylesheet() -> impl IntoResponse {
+    let fields = [(CONTENT_TYPE, "text/css; charset=utf-8"), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
+    (fields, views::STYLESHEET)
+}
+
+#[cfg(test)]
+mod tests;

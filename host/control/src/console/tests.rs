@@ -1,0 +1,244 @@
+//! The console over stand-in rooms: who gets in, and the main ways through by form and redirect.
+#![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
+use super::*;
+use crate::stub::{Fault, House};
+use crate::types::CreateUser;
+use axum::body::{Body, to_bytes};
+use http::{Method, Request, StatusCode};
+use rowhouse_base::secret::Secret;
+use rowhouse_identity::Scope;
+use tower::ServiceExt as _;
+
+const BOUNDARY: &str = "x-boundary-x";
+
+/// A browser with a session of the console.
+struct Browser {
+    house: House,
+    cookie: String,
+}
+
+/// What came back.
+struct Seen {
+    status: StatusCode,
+    location: String,
+    policy: String,
+    html: String,
+}
+
+impl Browser {
+    async fn new() -> Self {
+        let house = House::new().await;
+        let boss = CreateUser {
+            name: "boss".into(),
+            super_user: Some(true),
+            password: Some("correct horse".into()),
+            ..CreateUser::default()
+        };
+        house.control.create_user(&house.operator, boss).await.unwrap();
+        let password = Secret::from_text("correct horse");
+        let session = house.control.identity().sign_in(Scope::Console, "boss", password, None).await.unwrap();
+        Self { cookie: format!("rowhouse_session={}", session.secret.reveal()), house }
+    }
+
+    async fn send(&self, mut request: Request<Body>) -> Seen {
+        let headers = request.headers_mut();
+        headers.insert("host", "localhost:8080".parse().unwrap());
+        headers.insert("cookie", self.cookie.parse().unwrap());
+        if !headers.contains_key("sec-fetch-site") {
+            headers.insert("sec-fetch-site", "same-origin".parse().unwrap());
+        }
+        let response = router(Arc::clone(&self.house.control)).oneshot(request).await.unwrap();
+        let text = |name: &str| {
+            response.headers().get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
+        };
+        let (status, location, policy) =
+            (response.status(), text("location"), text("content-security-policy"));
+        let html = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        Seen { status, location, policy, html: String::from_utf8(html.to_vec()).unwrap() }
+    }
+
+    async fn get(&self, path: &str) -> Seen {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    async fn post(&self, path: &str, form: &str) -> Seen {
+        let request = Request::post(path).header("content-type", "application/x-www-form-urlencoded");
+        self.send(request.body(Body::from(form.to_owned())).unwrap()).await
+    }
+
+    async fn upload(&self, version: &str, component: &str) -> Seen {
+        let part = |name: &str, value: &str| {
+            let file = if name == "file" { "; filename=\"site.wasm\"" } else { "" };
+            format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n{value}\r\n")
+        };
+        let parts = [part("name", "site"), part("version", version), part("file", component)];
+        let body = format!("{}--{BOUNDARY}--\r\n", parts.concat());
+        let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+        let request = Request::post("/-/console/releases").header("content-type", kind);
+        self.send(request.body(Body::from(body)).unwrap()).await
+    }
+}
+
+#[tokio::test]
+async fn nobody_enters_without_a_session() {
+    let mut browser = Browser::new().await;
+    browser.house.push("1.0.0", "module 0").await;
+    browser.house.create("club").await.unwrap();
+    for cookie in ["", "rowhouse_session=", "rowhouse_session=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
+        browser.cookie = cookie.to_owned();
+        for path in ["/-/console/", "/-/console/tenants?search=a", "/-/console/nothing", "/-/console/users"] {
+            let seen = browser.get(path).await;
+            assert_eq!(seen.status, StatusCode::SEE_OTHER, "{path}");
+            assert!(seen.location.starts_with("/-/sign-in?return-to=%2F%2D%2Fconsole%2F"), "{}", seen.location);
+        }
+        let seen = browser.post("/-/console/tenants/club/suspend", "").await;
+        assert_eq!(seen.location, "/-/sign-in?return-to=%2F%2D%2Fconsole%2F");
+    }
+    assert_eq!(browser.house.control.tenant(&browser.house.operator, "club").await.unwrap().state, "active");
+}
+
+#[tokio::test]
+async fn another_site_can_not_make_a_browser_change_anything() {
+    let browser = Browser::new().await;
+    browser.house.push("1.0.0", "module 0").await;
+    browser.house.create("club").await.unwrap();
+    for site in ["cross-site", "same-site"] {
+        let request = Request::post("/-/console/tenants/club/suspend").header("sec-fetch-site", site);
+        let seen = browser.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(seen.status, StatusCode::FORBIDDEN, "{site}");
+    }
+    assert_eq!(browser.house.control.tenant(&browser.house.operator, "club").await.unwrap().state, "active");
+}
+
+#[tokio::test]
+async fn every_page_is_protected_and_none_is_kept() {
+    let browser = Browser::new().await;
+    browser.house.push("1.0.0", "module 0").await;
+    browser.house.create("club").await.unwrap();
+    for path in [
+        "/-/console/", "/-/console/audit?tenant=club", "/-/console/tenants", "/-/console/tenants/new",
+        "/-/console/tenants/club", "/-/console/tenants/club/delete", "/-/console/tenants/club/suspend",
+        "/-/console/releases", "/-/console/releases/site@1.0.0", "/-/console/releases/site@1.0.0/activate",
+        "/-/console/releases/site@1.0.0/delete", "/-/console/users", "/-/console/users/boss",
+        "/-/console/users/boss/delete", "/-/console/tokens",
+    ] {
+        let seen = browser.get(path).await;
+        assert_eq!(seen.status, StatusCode::OK, "{path}: {}", seen.html);
+        assert!(seen.policy.starts_with("default-src 'none'; style-src 'self'"), "{path}");
+    }
+    for path in ["/-/console/nothing", "/-/console/tenants/nobody", "/-/console/users/nobody", "/-/console/releases/a@1"] {
+        assert_eq!(browser.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    assert_eq!(browser.get("/").await.location, "/-/console/");
+    assert_eq!(browser.get(views::STYLESHEET_PATH).await.html, views::STYLESHEET);
+}
+
+#[tokio::test]
+async fn a_site_from_the_form_to_the_receipt() {
+    let browser = Browser::new().await;
+    assert_eq!(browser.upload("1.0.0", "module 0").await.location, "/-/console/releases?done=stored");
+    let wrong = browser.post("/-/console/tenants/new", "name=www&title=The+%3Cb%3EClub&url_prefix=on").await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(wrong.html.contains("is reserved") && wrong.html.contains("value=\"The &#60;b&#62;Club\""), "{}", wrong.html);
+
+    let form = "name=club&title=The+Club&addresses=club.example%2C+www.club.example&release=site%401.0.0&url_prefix=on";
+    let made = browser.post("/-/console/tenants/new", form).await;
+    assert_eq!((made.status, made.location.as_str()), (StatusCode::SEE_OTHER, "/-/console/tenants/club?done=site-made"));
+    let page = browser.get(&made.location).await.html;
+    assert!(page.contains("The site is made") && page.contains("www.club.example") && page.contains("site@1.0.0"), "{page}");
+
+    let base = "/-/console/tenants/club";
+    for (form, post) in [("addresses", "remove=www.club.example"), ("settings", "key=tagline&value=Hello"), ("members", "user=boss&role=owner")] {
+        let seen = browser.post(&format!("{base}/{form}"), post).await;
+        assert_eq!(seen.location, format!("{base}?done=saved"), "{form}: {}", seen.html);
+    }
+    let site = browser.house.control.tenant(&browser.house.operator, "club").await.unwrap();
+    assert_eq!(site.addresses, ["club.example"]);
+    assert_eq!(site.settings.get("tagline").map(String::as_str), Some("Hello"));
+    let refused = browser.post(&format!("{base}/addresses"), "add=not+a+host").await;
+    assert!(refused.status == StatusCode::UNPROCESSABLE_ENTITY && refused.html.contains("flash-bad"), "{}", refused.html);
+
+    assert_eq!(browser.post(&format!("{base}/suspend"), "").await.location, format!("{base}?done=suspended"));
+    assert!(browser.get(base).await.html.contains("Resume"));
+    let untyped = browser.post(&format!("{base}/delete"), "confirm=clubb&now=on").await;
+    assert!(!untyped.status.is_success() && !untyped.status.is_redirection(), "{}", untyped.status);
+    let gone = browser.post(&format!("{base}/delete"), "confirm=club&now=on").await;
+    assert!(gone.html.contains("The site club is gone") && gone.html.contains("Found afterwards: nothing."), "{}", gone.html);
+    assert_eq!(browser.get(base).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_module_is_uploaded_activated_and_rolled_back() {
+    let browser = Browser::new().await;
+    browser.house.push("1.0.0", "module 0").await;
+    for name in ["club", "chess"] {
+        let form = format!("name={name}&release=site%401.0.0");
+        assert_eq!(browser.post("/-/console/tenants/new", &form).await.status, StatusCode::SEE_OTHER);
+    }
+    let bad = browser.upload("2.0.0", "bad first second").await;
+    assert_eq!(bad.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(bad.html.contains("first") && bad.html.contains("second") && bad.html.contains("value=\"2.0.0\""), "{}", bad.html);
+    assert_eq!(browser.upload("2.0.0", "").await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(browser.upload("2.0.0", "module 1").await.location, "/-/console/releases?done=stored");
+    assert_eq!(browser.upload("2.0.0", "module 1").await.location, "/-/console/releases?done=known");
+
+    let action = "/-/console/releases/site@2.0.0/activate";
+    assert_eq!(browser.post(action, "whom=some").await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(browser.post(action, "whom=some&tenant=club").await.location, "/-/console/releases?done=activated");
+    assert_eq!(browser.house.release_of("club").as_deref(), Some("site@2.0.0"));
+    assert_eq!(browser.house.release_of("chess").as_deref(), Some("site@1.0.0"));
+
+    browser.house.rooms.fail(Fault::MigrateOf("chess".into()));
+    let kept = browser.post("/-/console/tenants/chess/release", "release=site%402.0.0").await;
+    assert_eq!(kept.status, StatusCode::CONFLICT);
+    assert!(kept.html.contains("The site kept its release"), "{}", kept.html);
+
+    let page = browser.get("/-/console/releases").await.html;
+    let ids: Vec<&str> = page.split("/-/console/activations/").skip(1).filter_map(|rest| rest.split('/').next()).collect();
+    let [id] = ids.as_slice() else { unreachable!("one activation moved a site: {ids:?}") };
+    let back = browser.post(&format!("/-/console/activations/{id}/rollback"), "").await;
+    assert_eq!(back.location, "/-/console/releases?done=rolled-back");
+    assert_eq!(browser.house.release_of("club").as_deref(), Some("site@1.0.0"));
+}
+
+#[tokio::test]
+async fn people_get_secrets_once() {
+    let browser = Browser::new().await;
+    let made = browser.post("/-/console/users", "name=ben&email=ben%40club.example").await;
+    assert_eq!(made.status, StatusCode::OK);
+    assert!(made.html.contains("One-time password of ben"), "{}", made.html);
+    let twice = browser.post("/-/console/users", "name=ben&email=").await;
+    assert!(twice.status == StatusCode::CONFLICT && twice.html.contains("already"), "{}", twice.html);
+    for (change, done) in [("disable", "saved"), ("enable", "saved"), ("sign-out", "signed-out")] {
+        let seen = browser.post(&format!("/-/console/users/ben/{change}"), "").await;
+        assert_eq!(seen.location, format!("/-/console/users/ben?done={done}"), "{change}");
+    }
+    assert!(browser.post("/-/console/users/ben/reset-password", "").await.html.contains("has a new password"));
+    assert_eq!(browser.post("/-/console/users/ben/delete", "confirm=be").await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(browser.post("/-/console/users/ben/delete", "confirm=ben").await.location, "/-/console/users?done=user-deleted");
+
+    let token = browser.post("/-/console/tokens", "name=ci&scope=read&expires_at=2099-01-01").await;
+    let secret = token.html.split("<code>").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    assert!(secret.starts_with("rh_"));
+    let page = browser.get("/-/console/tokens").await.html;
+    assert!(page.contains("1 Jan 2099") && !page.contains(&secret));
+    let past = browser.post("/-/console/tokens", "name=ci&scope=read&expires_at=1999-01-01").await;
+    assert!(past.status == StatusCode::UNPROCESSABLE_ENTITY && past.html.contains("a time to come"));
+    let id = page.split("/-/console/tokens/").nth(1).unwrap().split('/').next().unwrap();
+    assert!(browser.get(&format!("/-/console/tokens/{id}/revoke")).await.html.contains("Revoke"));
+    assert_eq!(browser.post(&format!("/-/console/tokens/{id}/revoke"), "").await.location, "/-/console/tokens?done=token-revoked");
+}
+
+#[tokio::test]
+async fn a_one_time_password_opens_only_the_change_of_it() {
+    let browser = Browser::new().await;
+    let carla = CreateUser { name: "carla".into(), super_user: Some(true), ..CreateUser::default() };
+    let made = browser.house.control.create_user(&browser.house.operator, carla).await.unwrap();
+    let password = Secret::from_text(made.one_time_password.unwrap());
+    let identity = browser.house.control.identity();
+    let session = identity.sign_in(Scope::Console, "carla", password, None).await.unwrap();
+    let carla = Browser { cookie: format!("rowhouse_session={}", session.secret.reveal()), house: browser.house };
+    let seen = carla.send(Request::builder().method(Method::GET).uri("/-/console/users").body(Body::empty()).unwrap()).await;
+    assert_eq!(seen.location, "/-/change-password?return-to=%2F%2D%2Fconsole%2Fusers");
+}

@@ -1,0 +1,204 @@
+//! Pages about sites, which the rest of the host calls tenants.
+
+use super::{Field, Frame, Moment, Pager, bytes};
+use crate::types::{CreateTenant, MemberView, TenantView, UsageView};
+use askama::Template;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A state as a chip.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::console) struct State(pub String);
+
+impl State {
+    fn chip(&self) -> &'static str {
+        match self.0.as_str() {
+            "active" => "chip-good",
+            "suspended" | "provisioning" => "chip-warn",
+            "trashed" | "deleting" => "chip-bad",
+            _ => "",
+        }
+    }
+
+    fn is_suspended(&self) -> bool {
+        self.0 == "suspended"
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The list of sites.
+#[derive(Debug, Template)]
+#[template(path = "console/tenants.html")]
+pub(in crate::console) struct SitesPage {
+    pub frame: Frame,
+    pub search: String,
+    pub state: String,
+    pub states: [&'static str; 5],
+    pub rows: Vec<SiteRow>,
+    pub pager: Pager,
+}
+
+impl SitesPage {
+    fn is_filtered(&self) -> bool {
+        !self.search.is_empty() || !self.state.is_empty()
+    }
+
+    fn is_state(&self, state: &str) -> bool {
+        self.state == state
+    }
+}
+
+/// One row of the list.
+#[derive(Debug)]
+pub(in crate::console) struct SiteRow {
+    pub name: String,
+    pub title: String,
+    pub state: State,
+    pub release: String,
+    pub url: String,
+    /// The URL without its scheme, which says nothing to a reader.
+    pub address: String,
+}
+
+impl From<TenantView> for SiteRow {
+    fn from(tenant: TenantView) -> Self {
+        let url = tenant.urls.into_iter().next().unwrap_or_default();
+        let bare = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+        Self {
+            address: bare.trim_end_matches('/').to_owned(),
+            name: tenant.name,
+            title: tenant.title,
+            state: State(tenant.state),
+            release: tenant.release.map(|release| release.name).unwrap_or_default(),
+            url,
+        }
+    }
+}
+
+/// The form for a new site.
+#[derive(Debug, Template)]
+#[template(path = "console/tenant-new.html")]
+pub(in crate::console) struct NewSitePage {
+    pub frame: Frame,
+    pub fields: Vec<Field>,
+    pub url_prefix: bool,
+    pub default_release: Option<String>,
+    pub releases: Vec<String>,
+    pub chosen: String,
+}
+
+/// The fields of a new site, with what was typed.
+pub(in crate::console) fn new_site_fields(typed: &CreateTenant) -> Vec<Field> {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let name = "2 to 63 letters, digits and hyphens. It becomes a part of the address and stays.";
+    let addresses = "Host names of its own, separated by spaces, such as club.example or *.club.example.";
+    vec![
+        Field::text("name", "Name", name, typed.name.clone()).required(),
+        Field::text("title", "Title", "What visitors read at the top.", text(&typed.title)),
+        Field::text("addresses", "Addresses", addresses, typed.addresses.join(" ")),
+        Field::text("locale", "Language", "Such as en-GB or nb-NO.", text(&typed.locale)),
+        Field::text("time_zone", "Time zone", "Such as Europe/London.", text(&typed.time_zone)),
+    ]
+}
+
+/// One site.
+#[derive(Debug, Template)]
+#[template(path = "console/tenant.html")]
+pub(in crate::console) struct SitePage {
+    pub frame: Frame,
+    /// Path of the page, below which its forms post.
+    pub base: String,
+    pub tenant: Site,
+    pub fields: Vec<Field>,
+    pub members: Vec<MemberRow>,
+    pub releases: Vec<String>,
+    pub usage: Usage,
+}
+
+/// What the page shows of a site.
+#[derive(Debug)]
+pub(in crate::console) struct Site {
+    pub id: String,
+    pub name: String,
+    pub title: String,
+    pub state: State,
+    pub addresses: Vec<String>,
+    pub url_prefix: bool,
+    pub urls: Vec<String>,
+    pub settings: BTreeMap<String, String>,
+    pub release: String,
+    pub digest: String,
+    pub previous: String,
+    pub schema_version: u32,
+    pub revision: u64,
+    pub created: Moment,
+}
+
+/// The editable properties of a site.
+pub(in crate::console) fn site_fields(tenant: &TenantView) -> Vec<Field> {
+    vec![
+        Field::text("title", "Title", "", tenant.title.clone()).required(),
+        Field::text("locale", "Language", "Such as en-GB or nb-NO.", tenant.locale.clone()).required(),
+        Field::text("time_zone", "Time zone", "Such as Europe/London.", tenant.time_zone.clone()).required(),
+    ]
+}
+
+impl From<TenantView> for Site {
+    fn from(tenant: TenantView) -> Self {
+        let (release, digest) = match tenant.release {
+            Some(release) => (release.name, release.digest.chars().take(12).collect()),
+            None => (String::new(), String::new()),
+        };
+        Self {
+            id: tenant.id,
+            name: tenant.name,
+            title: tenant.title,
+            state: State(tenant.state),
+            addresses: tenant.addresses,
+            url_prefix: tenant.url_prefix,
+            urls: tenant.urls,
+            settings: tenant.settings,
+            release,
+            digest,
+            previous: tenant.previous_release.unwrap_or_default(),
+            schema_version: tenant.schema_version,
+            revision: tenant.revision,
+            created: Moment::of(&tenant.created_at),
+        }
+    }
+}
+
+/// A member of a site.
+#[derive(Debug)]
+pub(in crate::console) struct MemberRow {
+    pub user: String,
+    pub roles: String,
+}
+
+impl From<MemberView> for MemberRow {
+    fn from(member: MemberView) -> Self {
+        Self { user: member.user, roles: member.roles.join(", ") }
+    }
+}
+
+/// How much a site keeps.
+#[derive(Debug)]
+pub(in crate::console) struct Usage {
+    pub database: String,
+    pub files: String,
+}
+
+impl From<UsageView> for Usage {
+    fn from(usage: UsageView) -> Self {
+        let noun = if usage.files == 1 { "file" } else { "files" };
+        Self {
+            database: bytes(usage.database_bytes),
+            files: format!("{} in {} {noun}", bytes(usage.file_bytes), usage.files),
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! Renders every page with sample data and checks what all pages promise. With ROWHOUSE_PAGES=FOLDER the pages are
+//! written there too, to be looked at in a browser.
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests stop at the first surprise and may write files")]
+
+use super::people::{TokenRow, TokensPage, UserPage, UserRow, UsersPage, token_fields, user_fields};
+use super::releases::{ActivatePage, ActivationRow, ReleasePage, ReleaseRow, ReleasesPage, upload_fields};
+use super::sites::{MemberRow, NewSitePage, Site, SitePage, SiteRow, SitesPage, Usage, new_site_fields, site_fields};
+use super::*;
+use crate::types::{
+    ActivationFailure, ActivationView, CreateTenant, MemberView, ReleaseView, TenantRelease, TenantView, TokenView,
+    UsageView, UserView,
+};
+use rowhouse_base::Timestamp;
+
+const WHEN: &str = "2026-03-01T09:30:00.123456Z";
+/// In every text that a person may choose.
+const HOSTILE: &str = "<script>alert(1)</script>\" onfocus='x";
+
+fn frame(section: Section, title: &str) -> Frame {
+    Frame::new(section, title, "ada")
+}
+
+fn tenant(name: &str, title: &str, state: &str) -> TenantView {
+    TenantView {
+        id: "0197a2c4-6f1e-7a53-9d2b-0c8f4b1e7a10".into(),
+        name: name.into(),
+        title: title.into(),
+        state: state.into(),
+        addresses: vec![format!("{name}.example"), format!("*.{name}.example")],
+        url_prefix: true,
+        urls: vec![format!("http://{name}.localhost:8080/"), format!("http://localhost:8080/{name}/")],
+        locale: "en-GB".into(),
+        time_zone: "Europe/London".into(),
+        settings: [("tagline".to_owned(), "On the river since 1921".to_owned())].into(),
+        release: Some(TenantRelease { name: "site@1.0.0".into(), digest: "4f2ab19c".repeat(8) }),
+        previous_release: Some("site@0.9.0".into()),
+        schema_version: 3,
+        revision: 41,
+        created_at: WHEN.into(),
+        trash_until: None,
+    }
+}
+
+fn release(name: &str, tenants: u64) -> ReleaseView {
+    ReleaseView {
+        name: name.into(),
+        digest: "4f2ab19c".repeat(8),
+        size: 1_482_331,
+        lane: "fast".into(),
+        exports: vec!["rowhouse:site/handler@0.1.0".into(), "rowhouse:site/schema@0.1.0".into()],
+        imports: vec!["rowhouse:host/sql@0.1.0".into(), "rowhouse:host/tenant@0.1.0".into()],
+        schema_version: 3,
+        has_upgrade: false,
+        pushed_at: WHEN.into(),
+        tenants,
+    }
+}
+
+fn activation(state: &str, kind: &str, failed: usize) -> ActivationView {
+    let failure = ActivationFailure { tenant: "chess".into(), error: "migration 4: no such table: news".into() };
+    ActivationView {
+        id: "a1".into(),
+        kind: kind.into(),
+        release: "site@1.0.0".into(),
+        state: state.into(),
+        total: 12,
+        moved: 12 - failed as u64,
+        failed: vec![failure; failed],
+        rollback_of: None,
+        started_at: WHEN.into(),
+        finished_at: Some(WHEN.into()),
+    }
+}
+
+fn user(name: &str, super_user: bool, disabled: bool) -> UserRow {
+    UserRow::from(UserView {
+        id: "u1".into(),
+        name: name.into(),
+        email: Some(format!("{name}@club.example")),
+        super_user,
+        disabled,
+        must_change_password: name == "ben",
+        created_at: WHEN.into(),
+    })
+}
+
+fn audit(action: &str, subject: &str) -> AuditRow {
+    AuditRow::from(AuditEntry {
+        id: "x".into(),
+        at: WHEN.into(),
+        actor: "user ada".into(),
+        action: action.into(),
+        subject: subject.into(),
+        detail: "site@1.0.0".into(),
+    })
+}
+
+fn overview() -> OverviewPage {
+    let figure = |label, value: &str, path| Figure { label, value: value.into(), path };
+    OverviewPage {
+        frame: frame(Section::Overview, "Overview").with(Some(Flash::good("The site rowing is served."))),
+        figures: vec![
+            figure("active sites", "128", "/-/console/tenants?state=active"),
+            figure("suspended", "3", "/-/console/tenants?state=suspended"),
+            figure("in the trash", "1", "/-/console/tenants?state=trashed"),
+        ],
+        generation: 5121,
+        default_release: Some("site@1.0.0".into()),
+        rows: vec![audit("tenant.create", "rowing"), audit("release.push", "site@1.0.0"), audit("tenant.suspend", "chess")],
+    }
+}
+
+fn sites(rows: bool) -> SitesPage {
+    let all = vec![
+        SiteRow::from(tenant("rowing", "Rowing Club Hammerfield", "active")),
+        SiteRow::from(tenant("chess", "Chess Club", "suspended")),
+        SiteRow::from(tenant("garden-friends", "Friends of the Botanical Garden and its Greenhouses", "provisioning")),
+        SiteRow::from(tenant("hostile", HOSTILE, "trashed")),
+    ];
+    SitesPage {
+        frame: frame(Section::Sites, "Sites"),
+        search: if rows { String::new() } else { HOSTILE.to_owned() },
+        state: String::new(),
+        states: ["active", "suspended", "provisioning", "trashed", "deleting"],
+        rows: if rows { all } else { Vec::new() },
+        pager: Pager::new("/-/console/tenants", &[("search", "a b")], None, rows.then_some("c1")),
+    }
+}
+
+fn new_site() -> NewSitePage {
+    let typed = CreateTenant { name: "www".into(), title: Some(HOSTILE.into()), ..CreateTenant::default() };
+    let mut fields = new_site_fields(&typed);
+    let errors = [("name", "`www` is reserved for the server"), ("settings", "too many")];
+    let errors = errors.map(|(field, detail)| FieldError { field: field.into(), detail: detail.into() });
+    let mut flash = Flash::bad("The site was not created.");
+    flash.lines = mark(&mut fields, &errors);
+    assert_eq!(flash.lines, ["settings: too many"]);
+    NewSitePage {
+        frame: frame(Section::Sites, "New site").with(Some(flash)),
+        fields,
+        url_prefix: true,
+        default_release: Some("site@1.0.0".into()),
+        releases: vec!["site@0.9.0".into(), "site@1.0.0".into()],
+        chosen: "site@0.9.0".into(),
+    }
+}
+
+fn site() -> SitePage {
+    let view = tenant("rowing", "Rowing Club Hammerfield", "active");
+    let member = MemberView { user: "ada".into(), roles: vec!["owner".into()] };
+    SitePage {
+        frame: frame(Section::Sites, "Rowing Club Hammerfield"),
+        base: "/-/console/tenants/rowing".into(),
+        fields: site_fields(&view),
+        tenant: Site::from(view),
+        members: vec![MemberRow::from(member)],
+        releases: vec!["site@0.9.0".into(), "site@1.0.0".into()],
+        usage: Usage::from(UsageView { database_bytes: 262_144, file_bytes: 18_423_001, files: 41 }),
+    }
+}
+
+fn confirm() -> ConfirmPage {
+    ConfirmPage {
+        frame: frame(Section::Sites, "Delete rowing"),
+        back: "rowing".into(),
+        cancel: "/-/console/tenants/rowing".into(),
+        action: "/-/console/tenants/rowing/delete".into(),
+        text: vec!["The site goes to the trash and is removed for good after 7 days.".into()],
+        typed: Some("rowing".into()),
+        tick: Some("Remove everything at once, without the trash"),
+        button: "Delete the site",
+        grave: true,
+    }
+}
+
+fn releases(some: bool) -> ReleasesPage {
+    let rows = vec![
+        ReleaseRow::new(&release("site@1.0.0", 128), Some("site@1.0.0")),
+        ReleaseRow::new(&release("site@0.9.0", 0), None),
+    ];
+    let activations = vec![
+        ActivationRow::from(activation("running", "activate", 0)),
+        ActivationRow::from(activation("failed-partly", "activate", 2)),
+        ActivationRow::from(activation("done", "rollback", 0)),
+    ];
+    ReleasesPage {
+        frame: frame(Section::Releases, "Releases"),
+        rows: if some { rows } else { Vec::new() },
+        fields: upload_fields("site", HOSTILE),
+        activations: if some { activations } else { Vec::new() },
+    }
+}
+
+fn one_release() -> ReleasePage {
+    let view = release("site@1.0.0", 0);
+    ReleasePage {
+        frame: frame(Section::Releases, "site@1.0.0"),
+        base: "/-/console/releases/site@1.0.0".into(),
+        release: ReleaseRow::new(&view, None),
+        digest: view.digest,
+        has_upgrade: true,
+        exports: view.exports,
+        imports: view.imports,
+    }
+}
+
+fn tokens() -> TokensPage {
+    let token = |name: &str, expires: Option<&str>| TokenView {
+        id: "t1".into(),
+        name: name.into(),
+        scopes: vec!["read".into(), "write".into()],
+        created_at: WHEN.into(),
+        expires_at: expires.map(Into::into),
+    };
+    TokensPage {
+        frame: frame(Section::Tokens, "API tokens"),
+        rows: vec![
+            TokenRow::new(token("nightly backup", None), Timestamp(0)),
+            TokenRow::new(token(HOSTILE, Some(WHEN)), Timestamp(i64::MAX)),
+        ],
+        fields: token_fields("", ""),
+    }
+}
+
+fn users() -> UsersPage {
+    UsersPage {
+        frame: frame(Section::Users, "Users"),
+        search: String::new(),
+        rows: vec![user("ada", true, false), user("ben", false, false), user("carla", false, true)],
+        pager: Pager::default(),
+        fields: user_fields("", HOSTILE),
+    }
+}
+
+/// Every page by name.
+fn pages() -> Vec<(&'static str, String)> {
+    let secret = SecretPage {
+        frame: frame(Section::Users, "New password for ben"),
+        back: "/-/console/users/ben".into(),
+        back_label: "ben",
+        label: "One-time password".into(),
+        secret: "k3m7p-9qw2x-ab4cd-zz8yt".into(),
+        note: "It is shown once.",
+    };
+    let audit = AuditPage {
+        frame: frame(Section::Audit, "Audit trail"),
+        tenant: "rowing".into(),
+        rows: vec![audit("tenant.create", "rowing"), audit("tenant.set", HOSTILE)],
+        pager: Pager::new("/-/console/audit", &[("tenant", "rowing")], Some("c0"), Some("c1")),
+    };
+    let activate = ActivatePage {
+        frame: frame(Section::Releases, "Activate site@1.0.0"),
+        action: "/-/console/releases/site@1.0.0/activate".into(),
+        total: 128,
+        tenants: vec![("rowing".into(), "site@0.9.0".into()), ("chess".into(), "site@1.0.0".into())],
+    };
+    let user = UserPage {
+        frame: frame(Section::Users, "ben"),
+        base: "/-/console/users/ben".into(),
+        user: user("ben", false, false),
+    };
+    let problem = ProblemPage { frame: frame(Section::Sites, "Not found"), text: HOSTILE.into() };
+    let all = [
+        ("overview", overview().render()),
+        ("tenants", sites(true).render()),
+        ("tenants-none", sites(false).render()),
+        ("tenant-new", new_site().render()),
+        ("tenant", site().render()),
+        ("confirm", confirm().render()),
+        ("releases", releases(true).render()),
+        ("releases-none", releases(false).render()),
+        ("release", one_release().render()),
+        ("activate", activate.render()),
+        ("users", users().render()),
+        ("user", user.render()),
+        ("tokens", tokens().render()),
+        ("secret", secret.render()),
+        ("audit", audit.render()),
+        ("problem", problem.render()),
+    ];
+    all.into_iter().map(|(name, page)| (name, page.unwrap())).collect()
+}
+
+#[test]
+fn every_page_keeps_the_promises_of_all_pages() {
+    for (name, page) in pages() {
+        assert!(!page.contains("<script") && !page.contains("' onfocus") && !page.contains("\" onfocus"), "{name}");
+        // The content security policy would drop these.
+        assert!(!page.contains(" style=") && !page.contains("<style"), "{name}");
+        assert_eq!(page.matches("<h1").count() + page.matches("class=\"empty\"").count().min(1), expected_heads(name), "{name}");
+        for label in page.split("<label for=\"").skip(1) {
+            let id = label.split('"').next().unwrap();
+            assert!(page.contains(&format!("id=\"{id}\"")), "{name}: no field for the label {id}");
+        }
+        for cell in page.split("<td").skip(1) {
+            let tag = cell.split('>').next().unwrap();
+            assert!(tag.contains("data-label") || tag.contains("act"), "{name}: a cell without a label: {tag}");
+        }
+    }
+}
+
+fn expected_heads(name: &str) -> usize {
+    if matches!(name, "tenants-none" | "releases-none") { 2 } else { 1 }
+}
+
+#[test]
+fn the_page_is_marked_in_the_navigation() {
+    for (name, page) in pages() {
+        assert_eq!(page.matches("aria-current=\"page\"").count(), 1, "{name}");
+    }
+}
+
+#[test]
+fn what_was_typed_and_what_is_wrong_stay_on_the_form() {
+    let page = new_site().render().unwrap();
+    assert!(page.contains("value=\"www\"") && page.contains("aria-invalid=\"true\"") && page.contains("is reserved"));
+    assert!(page.contains("<li>settings: too many</li>"));
+    assert!(page.contains("<option selected>site@0.9.0</option>"));
+}
+
+#[test]
+fn links_keep_their_parameters() {
+    let pager = Pager::new("/p", &[("search", "a&b"), ("state", "")], Some("x"), Some("n/1"));
+    assert_eq!(pager.first.as_deref(), Some("/p?search=a%26b"));
+    assert_eq!(pager.next.as_deref(), Some("/p?search=a%26b&cursor=n%2F1"));
+}
+
+#[test]
+fn the_style_sheet_has_a_name_of_its_own() {
+    assert!(frame(Section::Audit, "x").stylesheet().starts_with("/-/console/assets/console.css?v="));
+}
+
+#[test]
+fn pages_can_be_looked_at() {
+    let Some(folder) = std::env::var_os("ROWHOUSE_PAGES") else { return };
+    std::fs::create_dir_all(&folder).unwrap();
+    let folder = std::path::Path::new(&folder);
+    std::fs::write(folder.join("console.css"), STYLESHEET).unwrap();
+    for (name, page) in pages() {
+        let page = page.replace(frame(Section::Audit, "x").stylesheet(), "console.css");
+        std::fs::write(folder.join(format!("{name}.html")), page).unwrap();
+    }
+}

@@ -1,0 +1,15 @@
+//! The services: plain async functions on [`crate::Control`], one file per noun. API, console and command
+//! line all go through them. What changes anything asks the permit for a writer's name first.
+
+pub(crate) mod activations;
+pub(crate) mod bootstrap;
+mod create;
+mod delete;
+mod people;
+mod recover;
+mod releases;
+mod tenants;
+mod tokens;
+
+/// The setting that names the release which new tenants get.
+pub(crate) const DEFAULT_RELEASE: &str = "default-release";

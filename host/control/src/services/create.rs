@@ -1,0 +1,160 @@
+//! Making a tenant: recorded as provisioning first, then made, then active in one commit.
+//!
+//! A crash at any moment leaves a provisioning row, which no request can reach; [`Control::recover`] then
+//! completes or cleans it. A failure is cleaned up at once. Work runs detached: a client that hangs up
+//! changes nothing.
+
+use super::tenants::{check_settings, check_title, check_words, hold_addresses, read_addresses};
+use crate::Control;
+use crate::error::{ControlError, FieldError};
+use crate::store::{ReleaseRow, TenantRow};
+use crate::types::{CreateTenant, TenantView};
+use rowhouse_base::id::TenantId;
+use rowhouse_base::{Chain, TenantName, Timestamp};
+use rowhouse_identity::Operator;
+use rowhouse_tenant::{ReleaseName, ReleaseRef, TenantState};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+type Result<T> = std::result::Result<T, ControlError>;
+
+impl Control {
+    /// Makes a tenant and waits until it is served.
+    ///
+    /// # Errors
+    /// [`ControlError::Invalid`] with every wrong field, [`ControlError::Conflict`] for a name or address that is
+    /// taken, [`ControlError::Refused`] where it could not be made; nothing half made stays.
+    pub async fn create_tenant(self: &Arc<Self>, operator: &Operator, request: CreateTenant) -> Result<TenantView> {
+        let actor = operator.writer()?.to_owned();
+        let control = Arc::clone(self);
+        Self::detached("create tenant", async move {
+            let row = control.draft(request).await?;
+            let row = control.reserve(&actor, row).await?;
+            match control.complete(&actor, &row).await {
+                Ok(row) => Ok(control.view(&row)),
+                Err(error) => {
+                    let why = Chain(&error).to_string();
+                    if let Err(failure) = control.abandon(&actor, &row, &why).await {
+                        tracing::error!(tenant = %row.id, error = %Chain(&failure), "clean up a half-made tenant");
+                    }
+                    Err(error)
+                }
+            }
+        })
+        .await
+    }
+
+    /// Checks a request whole and makes a row of it.
+    async fn draft(&self, request: CreateTenant) -> Result<TenantRow> {
+        let mut wrong = Vec::new();
+        let name = TenantName::parse(&request.name)
+            .map_err(|error| wrong.push(FieldError { field: "name".into(), detail: error.to_string() }))
+            .ok();
+        let addresses = read_addresses(&request.addresses, &mut wrong);
+        check_words(request.locale.as_deref(), request.time_zone.as_deref(), &mut wrong);
+        let title = request.title.unwrap_or_else(|| request.name.clone());
+        check_title(&title, &mut wrong);
+        check_settings(&request.settings, &mut wrong);
+        let wanted = match request.release {
+            Some(text) => Some(text),
+            None => self.store.setting(super::DEFAULT_RELEASE).await?,
+        };
+        let release = match wanted {
+            None => None,
+            Some(text) => match self.known_release(&text).await {
+                Ok(release) => Some(ReleaseRef { name: release.name, digest: release.digest }),
+                Err(ControlError::NotFound { .. }) => {
+                    let detail = format!("there is no release `{text}`");
+                    wrong.push(FieldError { field: "release".into(), detail });
+                    None
+                }
+                Err(other) => return Err(other),
+            },
+        };
+        let (Some(name), true) = (name, wrong.is_empty()) else { return Err(ControlError::Invalid(wrong)) };
+        Ok(TenantRow {
+            id: TenantId::new(),
+            name,
+            title,
+            state: TenantState::Provisioning,
+            addresses,
+            url_prefix: request.url_prefix.unwrap_or(true),
+            settings: request.settings,
+            locale: request.locale.unwrap_or_else(|| "en".into()),
+            time_zone: request.time_zone.unwrap_or_else(|| "UTC".into()),
+            release,
+            previous_release: None,
+            schema_version: 0,
+            fingerprint: None,
+            created_at: Timestamp::now(),
+            trash_until: None,
+            revision: 0,
+        })
+    }
+
+    /// Records that a tenant is about to be made. Its name and addresses are its own from here on.
+    async fn reserve(&self, actor: &str, mut row: TenantRow) -> Result<TenantRow> {
+        let mut change = self.store.change().await?;
+        if change.name_is_taken(&row.name).await? {
+            return Err(ControlError::Conflict(format!("there is a tenant `{}` already", row.name)));
+        }
+        if let Some(release) = &row.release
+            && change.release(&release.name).await?.is_none()
+        {
+            return Err(ControlError::Conflict(format!("release `{}` was just deleted", release.name)));
+        }
+        change.add_tenant(&mut row).await?;
+        hold_addresses(&mut change, &row).await?;
+        change.audit(actor, "tenant.create", row.name.as_str(), Some(row.name.as_str()), &row.id.to_string()).await?;
+        change.commit().await?;
+        Ok(row)
+    }
+
+    /// Makes what a provisioning tenant needs and lets it be served. May be repeated.
+    pub(crate) async fn complete(&self, actor: &str, row: &TenantRow) -> Result<TenantRow> {
+        let tenant = self.reconciler.tenant(row, &mut HashMap::new());
+        self.data.provision(&tenant).await.map_err(ControlError::port("make the tenant's database"))?;
+        let mut made = row.clone();
+        if let Some(release) = &row.release {
+            let release = self.known_release(release.name.as_str()).await?;
+            self.reconciler.prepare(release.digest).await?;
+            let schema = self
+                .data
+                .migrate(&tenant, &release.migrations)
+                .await
+                .map_err(ControlError::port("migrate the tenant's database"))?;
+            if release.has_upgrade {
+                self.modules
+                    .upgrade(&tenant, &release.digest, None, release.name.as_str())
+                    .await
+                    .map_err(ControlError::port("run the release's upgrade code"))?;
+            }
+            made.schema_version = schema.version;
+            made.fingerprint = Some(schema.fingerprint);
+        }
+        let mut change = self.store.change().await?;
+        made.state = TenantState::Active;
+        change.put_tenant(&mut made).await?;
+        change.audit(actor, "tenant.activate", made.name.as_str(), Some(made.name.as_str()), "").await?;
+        change.commit().await?;
+        self.sync().await?;
+        Ok(made)
+    }
+
+    /// Takes back a tenant that could not be made.
+    pub(crate) async fn abandon(&self, actor: &str, row: &TenantRow, why: &str) -> Result<()> {
+        self.data.remove(row.id).await.map_err(ControlError::port("remove the half-made database"))?;
+        let mut change = self.store.change().await?;
+        change.remove_tenant(row).await?;
+        change.audit(actor, "tenant.abandon", row.name.as_str(), Some(row.name.as_str()), why).await?;
+        change.commit().await?;
+        self.sync().await
+    }
+
+    /// The release of this name.
+    pub(crate) async fn known_release(&self, text: &str) -> Result<ReleaseRow> {
+        let missing = || ControlError::not_found("release", text.chars().take(140).collect::<String>());
+        let name: ReleaseName = text.parse().map_err(|_no_name| missing())?;
+        self.store.release(&name).await?.ok_or_else(missing)
+    }
+}

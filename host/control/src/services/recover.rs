@@ -1,0 +1,99 @@
+//! What the start and every hour put right: the half made, the half deleted, the trash that is due.
+
+use crate::Control;
+use crate::error::ControlError;
+use crate::store::TenantRow;
+use rowhouse_base::{Chain, Timestamp};
+use rowhouse_tenant::TenantState;
+use std::time::Duration;
+
+type Result<T> = std::result::Result<T, ControlError>;
+
+/// Who the audit trail names for what nobody asked for just now.
+pub(crate) const SERVER: &str = "server";
+
+/// Tombstones are kept this long: any server that was away for less catches up by them alone.
+const TOMBSTONES: Duration = Duration::from_secs(7 * 24 * 3600);
+
+impl Control {
+    /// Loads the snapshot and finishes what a crash left half done. Called once, before anything is served.
+    ///
+    /// # Errors
+    /// [`ControlError::Database`]; what fails for one tenant is logged and left for the next time.
+    pub async fn recover(&self) -> Result<()> {
+        for row in self.store.tenants_in(TenantState::Provisioning).await? {
+            self.finish_making(&row).await;
+        }
+        self.sync().await?;
+        for row in self.store.tenants_in(TenantState::Deleting).await? {
+            self.try_purge(&row).await;
+        }
+        self.look_for_orphans().await;
+        self.keep_house().await;
+        Ok(())
+    }
+
+    /// Completes a half-made tenant, or takes it back.
+    async fn finish_making(&self, row: &TenantRow) {
+        let Err(error) = self.complete(SERVER, row).await else { return };
+        let why = Chain(&error).to_string();
+        tracing::warn!(tenant = %row.id, name = %row.name, error = %why, "complete a half-made tenant");
+        if let Err(error) = self.abandon(SERVER, row, &why).await {
+            tracing::error!(tenant = %row.id, error = %Chain(&error), "clean up a half-made tenant");
+        }
+    }
+
+    /// What is due by the hour.
+    pub(crate) async fn keep_house(&self) {
+        let now = Timestamp::now();
+        match self.store.trash_due(now).await {
+            Ok(due) => {
+                for row in due {
+                    self.try_purge(&row).await;
+                }
+            }
+            Err(error) => tracing::warn!(error = %Chain(&error), "look for trash that is due"),
+        }
+        if let Err(error) = self.store.drop_old_sessions(now).await {
+            tracing::warn!(error = %Chain(&error), "drop old sessions");
+        }
+        let age = i64::try_from(TOMBSTONES.as_micros()).unwrap_or(i64::MAX);
+        if let Err(error) = self.store.compact(Timestamp(now.0.saturating_sub(age))).await {
+            tracing::warn!(error = %Chain(&error), "drop old tombstones");
+        }
+    }
+
+    async fn try_purge(&self, row: &TenantRow) {
+        if let Err(error) = self.purge(SERVER, row).await {
+            tracing::error!(tenant = %row.id, error = %Chain(&error), "go on deleting a tenant");
+        }
+    }
+
+    /// Removes what is left of tenants that are gone. A folder that the control database does not know at
+    /// all is kept and reported: it can only come from another control database, an older backup for one,
+    /// and then it may be somebody's site.
+    async fn look_for_orphans(&self) {
+        let kept = match self.data.list_ids().await {
+            Ok(kept) => kept,
+            Err(error) => return tracing::warn!(%error, "list tenant folders"),
+        };
+        for id in kept {
+            let known = self.store.is_known(id).await;
+            let gone = self.store.is_tombstoned(id).await;
+            match (known, gone) {
+                (Ok(true), _) => {}
+                (Ok(false), Ok(true)) => {
+                    if let Err(error) = self.data.remove(id).await {
+                        tracing::warn!(tenant = %id, %error, "remove what is left of a tenant");
+                    }
+                }
+                (Ok(false), Ok(false)) => {
+                    tracing::warn!(tenant = %id, "a tenant folder is unknown to the control database; it is kept");
+                }
+                (Err(error), _) | (_, Err(error)) => {
+                    return tracing::warn!(error = %Chain(&error), "look for orphan tenant folders");
+                }
+            }
+        }
+    }
+}

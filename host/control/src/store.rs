@@ -1,0 +1,259 @@
+//! The control database: the truth about tenants, releases and people, and the only control SQL.
+//!
+//! Every change is one [`Change`]: a transaction that first moves the generation (its row lock makes the
+//! order of commits the order of numbers), then writes rows that carry the new generation, then the
+//! audit row. Texts are portable: `$n` placeholders, no upserts, no RETURNING; what an engine does
+//! differently lives in `dialect`.
+
+mod activations;
+mod dialect;
+mod identity;
+mod people;
+mod releases;
+mod schema;
+mod tenants;
+mod trail;
+
+pub(crate) use activations::{ActivationRow, MoveRow, MoveState};
+pub(crate) use releases::ReleaseRow;
+pub(crate) use tenants::{TenantRow, state_counts};
+pub(crate) use trail::{AuditRow, ReceiptRow};
+
+use dialect::{Pools, Row, Tx, sql};
+use rowhouse_base::Timestamp;
+use rowhouse_base::id::TenantId;
+use sqlx::Row as _;
+use std::error::Error;
+use std::path::Path;
+use std::str::FromStr;
+
+/// The control database failed.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// The engine refused or could not be reached.
+    #[error("ask the control database")]
+    Sql(#[from] sqlx::Error),
+    /// A stored value is not what this version writes.
+    #[error("read column `{column}` of the control database")]
+    Value {
+        /// The column.
+        column: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The database was written by a newer version.
+    #[error("the control database has schema {found}, this server knows {known}: use the newer server")]
+    Newer {
+        /// The version found.
+        found: i64,
+        /// The newest version known here.
+        known: i64,
+    },
+}
+
+impl DatabaseError {
+    /// True where a row with this key is there already.
+    pub(crate) fn is_duplicate(&self) -> bool {
+        match self {
+            Self::Sql(sqlx::Error::Database(error)) => error.is_unique_violation(),
+            _ => false,
+        }
+    }
+}
+
+type Result<T> = std::result::Result<T, DatabaseError>;
+
+/// The control database. Cloning shares the connections.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    pools: Pools,
+}
+
+impl Store {
+    /// Opens the database file, makes it where there is none, and brings its schema up to date.
+    pub(crate) async fn open(path: &Path) -> Result<Self> {
+        let pools = dialect::open(path).await?;
+        schema::migrate(&pools.write).await?;
+        Ok(Self { pools })
+    }
+
+    /// Begins a change: moves the generation and holds its row until commit.
+    pub(crate) async fn change(&self) -> Result<Change> {
+        let mut tx = self.pools.write.begin().await?;
+        sql("UPDATE control SET gen = gen + 1 WHERE id = 1").execute(&mut *tx).await?;
+        let row = sql("SELECT gen FROM control WHERE id = 1").fetch_one(&mut *tx).await?;
+        Ok(Change { generation: row.try_get("gen")?, at: Timestamp::now(), tx })
+    }
+
+    /// The generation as of now.
+    pub(crate) async fn generation(&self) -> Result<u64> {
+        let row = sql("SELECT gen FROM control WHERE id = 1").fetch_one(&self.pools.read).await?;
+        generation(&row, "gen")
+    }
+
+    /// A setting of the server as a whole.
+    pub(crate) async fn setting(&self, key: &str) -> Result<Option<String>> {
+        let row = sql("SELECT value FROM settings WHERE name = $1")
+            .bind(key.to_owned())
+            .fetch_optional(&self.pools.read)
+            .await?;
+        row.map(|row| Ok(row.try_get("value")?)).transpose()
+    }
+
+    /// Everything that moved after a generation, read in one transaction.
+    pub(crate) async fn news(&self, applied: u64) -> Result<News> {
+        let mut tx = self.pools.read.begin().await?;
+        let row = sql("SELECT gen, horizon FROM control WHERE id = 1").fetch_one(&mut *tx).await?;
+        let current = generation(&row, "gen")?;
+        // Tombstones up to the horizon are gone: who is older than that begins from nothing.
+        let whole = applied < generation(&row, "horizon")?;
+        let after = if whole { 0 } else { number(applied) };
+        let changed = tenants::changed_after(&mut tx, after).await?;
+        let removed = tenants::removed_after(&mut tx, after).await?;
+        let people = sql(
+            "SELECT COUNT(*) AS n FROM users WHERE gen > $1 \
+             UNION ALL SELECT COUNT(*) FROM membership_changes WHERE gen > $2",
+        )
+        .bind(after)
+        .bind(after)
+        .fetch_all(&mut *tx)
+        .await?;
+        let mut people_changed = false;
+        for row in people {
+            people_changed |= row.try_get::<i64, _>("n")? > 0;
+        }
+        tx.rollback().await?;
+        Ok(News { generation: current, whole, changed, removed, people_changed })
+    }
+
+    /// Drops tombstones older than this and moves the horizon.
+    pub(crate) async fn compact(&self, before: Timestamp) -> Result<u64> {
+        let mut change = self.change().await?;
+        let row = sql("SELECT MAX(gen) AS newest FROM tombstones WHERE removed_at < $1")
+            .bind(before.0)
+            .fetch_one(&mut *change.tx)
+            .await?;
+        let Some(newest) = row.try_get::<Option<i64>, _>("newest")? else { return Ok(0) };
+        sql("UPDATE control SET horizon = $1 WHERE id = 1").bind(newest).execute(&mut *change.tx).await?;
+        let gone = sql("DELETE FROM tombstones WHERE gen <= $1").bind(newest).execute(&mut *change.tx).await?;
+        change.commit().await?;
+        Ok(gone.rows_affected())
+    }
+}
+
+/// What changed since a generation.
+#[derive(Debug)]
+pub(crate) struct News {
+    pub(crate) generation: u64,
+    /// The rows are all there are, not only the changed ones.
+    pub(crate) whole: bool,
+    pub(crate) changed: Vec<TenantRow>,
+    pub(crate) removed: Vec<TenantId>,
+    pub(crate) people_changed: bool,
+}
+
+/// One change under way. Dropped without [`Change::commit`] it never happened.
+#[derive(Debug)]
+pub(crate) struct Change {
+    tx: Tx,
+    generation: i64,
+    at: Timestamp,
+}
+
+impl Change {
+    /// When the change began; every time it writes is this one.
+    pub(crate) fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// Sets, or with none removes, a setting of the server as a whole.
+    pub(crate) async fn set(&mut self, key: &str, value: Option<&str>) -> Result<()> {
+        sql("DELETE FROM settings WHERE name = $1").bind(key.to_owned()).execute(&mut *self.tx).await?;
+        if let Some(value) = value {
+            sql("INSERT INTO settings (name, value, gen) VALUES ($1, $2, $3)")
+                .bind(key.to_owned())
+                .bind(value.to_owned())
+                .bind(self.generation)
+                .execute(&mut *self.tx)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// A setting as this change sees it.
+    pub(crate) async fn setting(&mut self, key: &str) -> Result<Option<String>> {
+        let row = sql("SELECT value FROM settings WHERE name = $1")
+            .bind(key.to_owned())
+            .fetch_optional(&mut *self.tx)
+            .await?;
+        row.map(|row| Ok(row.try_get("value")?)).transpose()
+    }
+
+    /// Makes the change durable and visible.
+    pub(crate) async fn commit(self) -> Result<()> {
+        Ok(self.tx.commit().await?)
+    }
+}
+
+fn generation(row: &Row, column: &'static str) -> Result<u64> {
+    u64::try_from(row.try_get::<i64, _>(column)?).map_err(|error| value(column, error))
+}
+
+fn number(generation: u64) -> i64 {
+    i64::try_from(generation).unwrap_or(i64::MAX)
+}
+
+fn value(column: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> DatabaseError {
+    DatabaseError::Value { column, source: source.into() }
+}
+
+/// Reads a column whose text has a type of its own.
+fn parsed<T>(row: &Row, column: &'static str) -> Result<T>
+where
+    T: FromStr,
+    T::Err: Into<Box<dyn Error + Send + Sync>>,
+{
+    row.try_get::<String, _>(column)?.parse().map_err(|error| value(column, error))
+}
+
+/// Like [`parsed`], for columns that may be NULL.
+fn parsed_option<T>(row: &Row, column: &'static str) -> Result<Option<T>>
+where
+    T: FromStr,
+    T::Err: Into<Box<dyn Error + Send + Sync>>,
+{
+    let text: Option<String> = row.try_get(column)?;
+    text.map(|text| text.parse().map_err(|error| value(column, error))).transpose()
+}
+
+/// Reads a column that holds JSON.
+fn json<T: serde::de::DeserializeOwned>(row: &Row, column: &'static str) -> Result<T> {
+    serde_json::from_str(&row.try_get::<String, _>(column)?).map_err(|error| value(column, error))
+}
+
+/// Writes what [`json`] reads.
+fn to_json(column: &'static str, what: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(what).map_err(|error| value(column, error))
+}
+
+fn timestamp(row: &Row, column: &'static str) -> Result<Timestamp> {
+    Ok(Timestamp(row.try_get(column)?))
+}
+
+fn flag(row: &Row, column: &'static str) -> Result<bool> {
+    Ok(row.try_get::<i64, _>(column)? != 0)
+}
+
+/// A LIKE pattern that finds this text anywhere, with `!` as its escape character.
+fn like(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in text.trim().to_lowercase().chars().take(100) {
+        if matches!(c, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}

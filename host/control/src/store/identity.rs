@@ -1,0 +1,172 @@
+//! [`IdentityStore`] over the control database: sessions, and what signing in reads.
+//!
+//! Making and using a session does not move the generation: no other server needs to know. Ending one does.
+
+use super::dialect::sql;
+use super::people::{token, user};
+use super::{DatabaseError, Result, Store, parsed, timestamp};
+use rowhouse_base::id::UserId;
+use rowhouse_base::{Digest, Timestamp};
+use rowhouse_identity::{
+    IdentityStore, Later, NewSession, PasswordHash, Roles, Scope, StoreError, StoredSession, StoredToken, StoredUser,
+    UserName,
+};
+use sqlx::Row as _;
+use std::future::Future;
+
+fn later<'a, T>(work: impl Future<Output = Result<T>> + Send + 'a) -> Later<'a, T> {
+    Box::pin(async move { work.await.map_err(|error: DatabaseError| StoreError(Box::new(error))) })
+}
+
+impl Store {
+    async fn stored_user(&self, name: &UserName) -> Result<Option<StoredUser>> {
+        let row = sql(
+            "SELECT id, name, email, super_user, disabled, must_change, created_at, password FROM users \
+             WHERE name = $1",
+        )
+        .bind(name.as_str().to_owned())
+        .fetch_optional(&self.pools.read)
+        .await?;
+        row.map(|row| {
+            let password: Option<String> = row.try_get("password")?;
+            Ok(StoredUser { user: user(&row)?, password: password.map(PasswordHash::from_stored) })
+        })
+        .transpose()
+    }
+
+    async fn stored_roles(&self, user: UserId, scope: Scope) -> Result<Roles> {
+        let Some(tenant) = scope.tenant() else { return Ok(Roles::default()) };
+        let row = sql("SELECT roles FROM memberships WHERE tenant_id = $1 AND user_id = $2")
+            .bind(tenant.to_string())
+            .bind(user.to_string())
+            .fetch_optional(&self.pools.read)
+            .await?;
+        row.map_or_else(|| Ok(Roles::default()), |row| parsed(&row, "roles"))
+    }
+
+    async fn stored_session(&self, digest: Digest) -> Result<Option<StoredSession>> {
+        let row = sql(
+            "SELECT sessions.scope, sessions.idle_until, sessions.expires_at, users.id, users.name, users.email, \
+             users.super_user, users.disabled, users.must_change, users.created_at, \
+             COALESCE(memberships.roles, '') AS roles \
+             FROM sessions JOIN users ON users.id = sessions.user_id \
+             LEFT JOIN memberships ON memberships.user_id = users.id AND memberships.tenant_id = sessions.scope \
+             WHERE sessions.digest = $1",
+        )
+        .bind(digest.to_string())
+        .fetch_optional(&self.pools.read)
+        .await?;
+        row.map(|row| {
+            Ok(StoredSession {
+                scope: parsed(&row, "scope")?,
+                idle_until: timestamp(&row, "idle_until")?,
+                expires_at: timestamp(&row, "expires_at")?,
+                user: user(&row)?,
+                roles: parsed(&row, "roles")?,
+            })
+        })
+        .transpose()
+    }
+
+    async fn keep_session(&self, session: NewSession) -> Result<()> {
+        sql("INSERT INTO sessions (digest, user_id, scope, created_at, idle_until, expires_at) \
+             VALUES ($1, $2, $3, $4, $5, $6)")
+        .bind(session.digest.to_string())
+        .bind(session.user.to_string())
+        .bind(session.scope.to_string())
+        .bind(session.created_at.0)
+        .bind(session.idle_until.0)
+        .bind(session.expires_at.0)
+        .execute(&self.pools.write)
+        .await?;
+        Ok(())
+    }
+
+    /// Drops sessions that are over.
+    pub(crate) async fn drop_old_sessions(&self, now: Timestamp) -> Result<u64> {
+        let done =
+            sql("DELETE FROM sessions WHERE idle_until <= $1").bind(now.0).execute(&self.pools.write).await?;
+        Ok(done.rows_affected())
+    }
+}
+
+impl IdentityStore for Store {
+    fn user_by_name<'a>(&'a self, name: &'a UserName) -> Later<'a, Option<StoredUser>> {
+        later(self.stored_user(name))
+    }
+
+    fn roles(&self, user: UserId, scope: Scope) -> Later<'_, Roles> {
+        later(self.stored_roles(user, scope))
+    }
+
+    fn add_session(&self, session: NewSession) -> Later<'_, ()> {
+        later(self.keep_session(session))
+    }
+
+    fn session(&self, digest: Digest) -> Later<'_, Option<StoredSession>> {
+        later(self.stored_session(digest))
+    }
+
+    fn touch_session(&self, digest: Digest, idle_until: Timestamp) -> Later<'_, ()> {
+        later(async move {
+            sql("UPDATE sessions SET idle_until = $1 WHERE digest = $2")
+                .bind(idle_until.0)
+                .bind(digest.to_string())
+                .execute(&self.pools.write)
+                .await?;
+            Ok(())
+        })
+    }
+
+    fn remove_session(&self, digest: Digest) -> Later<'_, ()> {
+        later(async move {
+            let mut change = self.change().await?;
+            sql("DELETE FROM sessions WHERE digest = $1")
+                .bind(digest.to_string())
+                .execute(&mut *change.tx)
+                .await?;
+            change.people_changed().await?;
+            change.commit().await
+        })
+    }
+
+    fn remove_sessions_of(&self, user: UserId, keep: Option<Digest>) -> Later<'_, ()> {
+        later(async move {
+            let mut change = self.change().await?;
+            change.remove_sessions(user, keep).await?;
+            change.commit().await
+        })
+    }
+
+    fn set_password(&self, user: UserId, hash: PasswordHash, keep: Option<Digest>) -> Later<'_, ()> {
+        later(async move {
+            let mut change = self.change().await?;
+            change.put_password(user, &hash, false).await?;
+            change.remove_sessions(user, keep).await?;
+            change.audit(&format!("user {user}"), "user.change-password", &user.to_string(), None, "").await?;
+            change.commit().await
+        })
+    }
+
+    fn replace_hash(&self, user: UserId, old: PasswordHash, new: PasswordHash) -> Later<'_, ()> {
+        later(async move {
+            sql("UPDATE users SET password = $1 WHERE id = $2 AND password = $3")
+                .bind(new.as_str().to_owned())
+                .bind(user.to_string())
+                .bind(old.as_str().to_owned())
+                .execute(&self.pools.write)
+                .await?;
+            Ok(())
+        })
+    }
+
+    fn token(&self, digest: Digest) -> Later<'_, Option<StoredToken>> {
+        later(async move {
+            let row = sql("SELECT id, name, scopes, created_at, expires_at FROM tokens WHERE digest = $1")
+                .bind(digest.to_string())
+                .fetch_optional(&self.pools.read)
+                .await?;
+            row.map(|row| Ok(StoredToken { token: token(&row)? })).transpose()
+        })
+    }
+}

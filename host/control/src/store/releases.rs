@@ -1,0 +1,160 @@
+//! Releases, and their bytes by digest: two releases with the same bytes keep them once.
+
+use super::dialect::{Row, sql};
+use super::{Change, Result, Store, flag, generation, json, parsed, timestamp, to_json};
+use crate::ports::Migration;
+use rowhouse_base::{Digest, Timestamp};
+use rowhouse_tenant::ReleaseName;
+use sqlx::Row as _;
+use std::collections::HashSet;
+
+macro_rules! columns {
+    () => {
+        "name, digest, size, lane, exports, imports, migrations, fingerprint, has_upgrade, pushed_at"
+    };
+}
+
+/// A release as the control database knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct ReleaseRow {
+    pub(crate) name: ReleaseName,
+    pub(crate) digest: Digest,
+    pub(crate) size: u64,
+    pub(crate) lane: String,
+    pub(crate) exports: Vec<String>,
+    pub(crate) imports: Vec<String>,
+    pub(crate) migrations: Vec<Migration>,
+    pub(crate) fingerprint: Digest,
+    pub(crate) has_upgrade: bool,
+    pub(crate) pushed_at: Timestamp,
+}
+
+impl ReleaseRow {
+    fn read(row: &Row) -> Result<Self> {
+        Ok(Self {
+            name: parsed(row, "name")?,
+            digest: parsed(row, "digest")?,
+            size: generation(row, "size")?,
+            lane: row.try_get("lane")?,
+            exports: json(row, "exports")?,
+            imports: json(row, "imports")?,
+            migrations: json(row, "migrations")?,
+            fingerprint: parsed(row, "fingerprint")?,
+            has_upgrade: flag(row, "has_upgrade")?,
+            pushed_at: timestamp(row, "pushed_at")?,
+        })
+    }
+}
+
+impl Store {
+    pub(crate) async fn release(&self, name: &ReleaseName) -> Result<Option<ReleaseRow>> {
+        let row = sql(concat!("SELECT ", columns!(), " FROM releases WHERE name = $1"))
+            .bind(name.as_str().to_owned())
+            .fetch_optional(&self.pools.read)
+            .await?;
+        row.as_ref().map(ReleaseRow::read).transpose()
+    }
+
+    /// Releases in the order of their names, after one.
+    pub(crate) async fn releases_page(&self, after: &str, limit: u32) -> Result<Vec<ReleaseRow>> {
+        let rows = sql(concat!("SELECT ", columns!(), " FROM releases WHERE name > $1 ORDER BY name LIMIT $2"))
+            .bind(after.to_owned())
+            .bind(i64::from(limit))
+            .fetch_all(&self.pools.read)
+            .await?;
+        rows.iter().map(ReleaseRow::read).collect()
+    }
+
+    /// How many tenants run a release.
+    pub(crate) async fn tenants_on(&self, name: &ReleaseName) -> Result<u64> {
+        let row = sql("SELECT COUNT(*) AS n FROM tenants WHERE release_name = $1")
+            .bind(name.as_str().to_owned())
+            .fetch_one(&self.pools.read)
+            .await?;
+        generation(&row, "n")
+    }
+
+    /// The component with this digest.
+    pub(crate) async fn bytes(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
+        let row = sql("SELECT bytes FROM release_bytes WHERE digest = $1")
+            .bind(digest.to_string())
+            .fetch_optional(&self.pools.read)
+            .await?;
+        row.map(|row| Ok(row.try_get("bytes")?)).transpose()
+    }
+
+    /// Every digest that a release has.
+    pub(crate) async fn digests(&self) -> Result<HashSet<Digest>> {
+        let rows = sql("SELECT DISTINCT digest FROM releases").fetch_all(&self.pools.read).await?;
+        rows.iter().map(|row| parsed(row, "digest")).collect()
+    }
+}
+
+impl Change {
+    /// Adds a release with its bytes. A name that is there already is a duplicate.
+    pub(crate) async fn add_release(&mut self, release: &ReleaseRow, bytes: Vec<u8>) -> Result<()> {
+        let digest = release.digest.to_string();
+        let there = sql("SELECT digest FROM release_bytes WHERE digest = $1")
+            .bind(digest.clone())
+            .fetch_optional(&mut *self.tx)
+            .await?;
+        if there.is_none() {
+            sql("INSERT INTO release_bytes (digest, bytes) VALUES ($1, $2)")
+                .bind(digest.clone())
+                .bind(bytes)
+                .execute(&mut *self.tx)
+                .await?;
+        }
+        sql(
+            "INSERT INTO releases (name, digest, size, lane, exports, imports, migrations, fingerprint, has_upgrade, \
+             pushed_at, gen) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        )
+        .bind(release.name.as_str().to_owned())
+        .bind(digest)
+        .bind(super::number(release.size))
+        .bind(release.lane.clone())
+        .bind(to_json("exports", &release.exports)?)
+        .bind(to_json("imports", &release.imports)?)
+        .bind(to_json("migrations", &release.migrations)?)
+        .bind(release.fingerprint.to_string())
+        .bind(i64::from(release.has_upgrade))
+        .bind(release.pushed_at.0)
+        .bind(self.generation)
+        .execute(&mut *self.tx)
+        .await?;
+        Ok(())
+    }
+
+    /// The release as this change sees it.
+    pub(crate) async fn release(&mut self, name: &ReleaseName) -> Result<Option<ReleaseRow>> {
+        let row = sql(concat!("SELECT ", columns!(), " FROM releases WHERE name = $1"))
+            .bind(name.as_str().to_owned())
+            .fetch_optional(&mut *self.tx)
+            .await?;
+        row.as_ref().map(ReleaseRow::read).transpose()
+    }
+
+    /// How many tenants run a release or would return to it.
+    pub(crate) async fn release_users(&mut self, name: &ReleaseName) -> Result<u64> {
+        let row = sql("SELECT COUNT(*) AS n FROM tenants WHERE release_name = $1 OR previous_release = $2")
+            .bind(name.as_str().to_owned())
+            .bind(name.as_str().to_owned())
+            .fetch_one(&mut *self.tx)
+            .await?;
+        generation(&row, "n")
+    }
+
+    /// Removes a release, and its bytes where no other has them.
+    pub(crate) async fn remove_release(&mut self, release: &ReleaseRow) -> Result<()> {
+        sql("DELETE FROM releases WHERE name = $1")
+            .bind(release.name.as_str().to_owned())
+            .execute(&mut *self.tx)
+            .await?;
+        sql("DELETE FROM release_bytes WHERE digest = $1 AND NOT EXISTS (SELECT 1 FROM releases WHERE digest = $2)")
+            .bind(release.digest.to_string())
+            .bind(release.digest.to_string())
+            .execute(&mut *self.tx)
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,125 @@
+//! The reconciler: brings the snapshot that requests use up to the control state.
+//!
+//! It takes no input. It reads everything that moved since the generation it applied, makes new modules
+//! ready, and swaps the snapshot whole. Applying twice is harmless, so it may be called at any time: after
+//! each local change (and waited for, so that the answer comes after the change is in force) and by a timer.
+
+use crate::error::ControlError;
+use crate::ports::SiteModules;
+use crate::store::{Store, TenantRow};
+use parking_lot::Mutex;
+use rowhouse_base::{Chain, Digest, Limits};
+use rowhouse_identity::Identity;
+use rowhouse_tenant::{Directory, ReleaseName, ReleaseRef, Snapshot, Tenant};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+pub(crate) struct Reconciler {
+    store: Store,
+    directory: Arc<Directory>,
+    modules: Arc<dyn SiteModules>,
+    identity: Arc<Identity>,
+    limits: Arc<Limits>,
+    /// One at a time; also who comes second finds the work done.
+    turn: tokio::sync::Mutex<()>,
+    /// Modules that tenants run but that could not be made ready; tried again at each turn.
+    unready: Mutex<HashSet<Digest>>,
+}
+
+impl Reconciler {
+    pub(crate) fn new(
+        store: Store,
+        directory: Arc<Directory>,
+        modules: Arc<dyn SiteModules>,
+        identity: Arc<Identity>,
+        limits: Arc<Limits>,
+    ) -> Self {
+        let turn = tokio::sync::Mutex::new(());
+        Self { store, directory, modules, identity, limits, turn, unready: Mutex::default() }
+    }
+
+    /// One turn. Cancel-safe: the snapshot is swapped at the end or not at all.
+    pub(crate) async fn sync(&self) -> Result<(), ControlError> {
+        let _turn = self.turn.lock().await;
+        self.retry().await;
+        let snapshot = self.directory.snapshot();
+        let applied = snapshot.generation();
+        if self.store.generation().await? == applied {
+            return Ok(());
+        }
+        let news = self.store.news(applied).await?;
+        let mut releases = HashMap::new();
+        let changed: Vec<Arc<Tenant>> =
+            news.changed.iter().map(|row| self.tenant(row, &mut releases)).collect();
+        for digest in releases.values().map(|release: &Arc<ReleaseRef>| release.digest) {
+            self.make_ready(digest).await;
+        }
+        if news.people_changed {
+            self.identity.forget_all();
+        }
+        let base = if news.whole { Snapshot::empty(snapshot.base().clone()) } else { Snapshot::clone(&snapshot) };
+        self.directory.replace(base.with_changes(news.generation, changed, news.removed));
+        Ok(())
+    }
+
+    /// A tenant as requests see it. Tenants of one release share its name.
+    pub(crate) fn tenant(
+        &self,
+        row: &TenantRow,
+        releases: &mut HashMap<ReleaseName, Arc<ReleaseRef>>,
+    ) -> Arc<Tenant> {
+        let release = row.release.as_ref().map(|release| match releases.get(&release.name) {
+            Some(known) => Arc::clone(known),
+            None => {
+                let shared = Arc::new(release.clone());
+                releases.insert(release.name.clone(), Arc::clone(&shared));
+                shared
+            }
+        });
+        Arc::new(Tenant {
+            id: row.id,
+            name: row.name.clone(),
+            title: row.title.clone(),
+            state: row.state,
+            addresses: row.addresses.clone(),
+            url_prefix: row.url_prefix,
+            settings: row.settings.clone(),
+            locale: row.locale.clone(),
+            time_zone: row.time_zone.clone(),
+            release,
+            revision: row.revision,
+            limits: Arc::clone(&self.limits),
+        })
+    }
+
+    async fn retry(&self) {
+        let waiting: Vec<Digest> = self.unready.lock().iter().copied().collect();
+        for digest in waiting {
+            self.make_ready(digest).await;
+        }
+    }
+
+    /// Makes a module ready. One that can't be does not hold up the rest: its tenants answer with an
+    /// error until it is, all others are served.
+    async fn make_ready(&self, digest: Digest) {
+        match self.prepare(digest).await {
+            Ok(()) => {
+                self.unready.lock().remove(&digest);
+            }
+            Err(error) => {
+                tracing::error!(%digest, error = %Chain(&error), "make a module ready");
+                self.unready.lock().insert(digest);
+            }
+        }
+    }
+
+    /// Makes a module ready to serve, from compiled code where there is some.
+    pub(crate) async fn prepare(&self, digest: Digest) -> Result<(), ControlError> {
+        if self.modules.is_ready(&digest) || self.modules.load_cached(digest).await {
+            return Ok(());
+        }
+        let bytes =
+            self.store.bytes(&digest).await?.ok_or_else(|| ControlError::not_found("module", digest))?;
+        self.modules.prepare(digest, bytes.into()).await.map_err(ControlError::port("make the module ready"))
+    }
+}

@@ -1,0 +1,103 @@
+//! Releases, activations and the status, as the API shows and takes them.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReleaseView {
+    /// NAME@VERSION.
+    pub name: String,
+    /// SHA-256 of the component.
+    pub digest: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// How requests reach it: `fast`, `http-0.2` or `http-0.3`.
+    pub lane: String,
+    /// Interfaces it exports.
+    pub exports: Vec<String>,
+    /// Interfaces it imports.
+    pub imports: Vec<String>,
+    /// Its newest migration; 0 for none.
+    pub schema_version: u32,
+    /// Whether it has code to run for each tenant after migrations.
+    pub has_upgrade: bool,
+    /// RFC 3339.
+    pub pushed_at: String,
+    /// How many tenants run it.
+    pub tenants: u64,
+}
+
+/// An activation to start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StartActivation {
+    /// NAME@VERSION.
+    pub release: String,
+    /// Names of tenants; all active and suspended ones where nothing is said.
+    pub tenants: Option<Vec<String>>,
+    /// Whether new tenants get it too; yes for all, no for some, where nothing is said.
+    pub default: Option<bool>,
+}
+
+/// An activation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ActivationView {
+    /// UUID.
+    pub id: String,
+    /// `activate` or `rollback`.
+    pub kind: String,
+    /// NAME@VERSION that tenants were to get; for a rollback the one they left.
+    pub release: String,
+    /// `running`, `done` or `failed-partly`.
+    pub state: String,
+    /// Tenants that did not run it before.
+    pub total: u64,
+    /// Tenants that run it now.
+    pub moved: u64,
+    /// Tenants that kept their release, with the reason.
+    pub failed: Vec<ActivationFailure>,
+    /// The activation that a rollback took back.
+    pub rollback_of: Option<String>,
+    /// RFC 3339.
+    pub started_at: String,
+    /// RFC 3339.
+    pub finished_at: Option<String>,
+}
+
+/// A tenant that kept its release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ActivationFailure {
+    /// Its name.
+    pub tenant: String,
+    /// Why.
+    pub error: String,
+}
+
+/// How the server is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StatusView {
+    /// Of the server.
+    pub version: String,
+    /// Of the control state.
+    pub generation: u64,
+    /// Tenants by state.
+    pub tenants: TenantCounts,
+    /// What new tenants get.
+    pub default_release: Option<String>,
+}
+
+/// Tenants by state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TenantCounts {
+    /// Served.
+    pub active: u64,
+    /// Answering 503.
+    pub suspended: u64,
+    /// Being made.
+    pub provisioning: u64,
+    /// Kept for a while.
+    pub trashed: u64,
+    /// Being removed.
+    pub deleting: u64,
+}

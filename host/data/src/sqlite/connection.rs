@@ -1,0 +1,206 @@
+//! One hardened connection to one tenant's database file.
+//!
+//! Opening is the only way to get one, and hardening is part of opening: there is no connection without
+//! authorizer, limits and budget. A connection serves one tenant for its life and is used by one thread
+//! at a time.
+
+use super::authorizer::{Probe, Stance};
+use super::budget::{Budget, STEP};
+use super::errors::{Failure, Phase, read};
+use super::functions;
+use super::plan::Plan;
+use crate::SqlError;
+use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
+use rusqlite::{Connection, InterruptHandle, OpenFlags};
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
+
+/// Bytes of the largest value or row. Functions that can't be interrupted take time by it.
+pub(super) const MAX_VALUE: usize = 1 << 20;
+
+/// Bytes of a page of the database file.
+const PAGE: u64 = 4096;
+
+/// Statements kept compiled per connection: the shipped module has about a hundred.
+const CACHED_STATEMENTS: usize = 128;
+
+/// How long the engine waits for a lock while it holds a thread. Longer waits happen without a thread.
+const BUSY: Duration = Duration::from_millis(20);
+
+/// Limits set on every connection, beside [`MAX_VALUE`].
+const LIMITS: [(Limit, i32); 12] = [
+    (Limit::SQLITE_LIMIT_LENGTH, 1 << 20),
+    (Limit::SQLITE_LIMIT_SQL_LENGTH, 100_000),
+    (Limit::SQLITE_LIMIT_COLUMN, 500),
+    (Limit::SQLITE_LIMIT_EXPR_DEPTH, 100),
+    (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 20),
+    (Limit::SQLITE_LIMIT_VDBE_OP, 25_000),
+    (Limit::SQLITE_LIMIT_FUNCTION_ARG, 100),
+    (Limit::SQLITE_LIMIT_ATTACHED, 0),
+    (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 50),
+    (Limit::SQLITE_LIMIT_VARIABLE_NUMBER, 1_000),
+    (Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 10),
+    (Limit::SQLITE_LIMIT_WORKER_THREADS, 0),
+];
+
+/// What is known of statements, by their text.
+pub(super) type Plans = HashMap<Box<str>, Arc<Plan>>;
+
+/// An open connection.
+pub(super) struct Conn {
+    pub(super) db: Connection,
+    pub(super) probe: Arc<Probe>,
+    pub(super) budget: Arc<Budget>,
+    /// What is known of the statements in the engine's cache, by their text.
+    pub(super) plans: Plans,
+    pub(super) interrupt: Arc<InterruptHandle>,
+    /// When it was last given back, in ticks of the pool.
+    pub(super) last_used: u64,
+    /// Set where something went wrong that may outlast the statement: such a connection is closed.
+    pub(super) doubtful: bool,
+    quota: u64,
+    /// Its share of the process's budget of connections, for as long as it is open.
+    pub(super) share: Option<OwnedSemaphorePermit>,
+}
+
+impl Conn {
+    /// Opens the file, which must exist. Blocks, for 250 ms at most where the file's last connection is
+    /// being closed just now.
+    pub(super) fn open(path: &Path, quota: u64) -> Result<Self, SqlError> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            match Self::try_open(path, quota) {
+                Err(Failure::Busy(_)) if attempts < 10 => std::thread::sleep(Duration::from_millis(5)),
+                other => {
+                    return other.map_err(|failure| {
+                        tracing::warn!(?failure, "a tenant's database could not be opened");
+                        // The engine's text names the file: guests don't get to see that.
+                        SqlError::other("the database could not be opened")
+                    });
+                }
+            }
+        }
+    }
+
+    fn try_open(path: &Path, quota: u64) -> Result<Self, Failure> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_NOFOLLOW
+            | OpenFlags::SQLITE_OPEN_EXRESCODE
+            | OpenFlags::SQLITE_OPEN_PRIVATE_CACHE;
+        let db = Connection::open_with_flags(path, flags).map_err(|error| SqlError::other(error.to_string()))?;
+        let mut conn = Self {
+            interrupt: Arc::new(db.get_interrupt_handle()),
+            db,
+            probe: Arc::new(Probe::default()),
+            budget: Arc::new(Budget::new()),
+            plans: HashMap::new(),
+            last_used: 0,
+            doubtful: false,
+            quota: 0,
+            share: None,
+        };
+        conn.probe.set_stance(Stance::Host);
+        conn.harden().map_err(|error| read(&conn, Phase::Run, error))?;
+        conn.set_quota(quota)?;
+        conn.probe.set_stance(Stance::Guest);
+        Ok(conn)
+    }
+
+    fn harden(&self) -> Result<(), rusqlite::Error> {
+        let db = &self.db;
+        db.busy_timeout(BUSY)?;
+        db.execute_batch(
+            "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;
+             PRAGMA mmap_size = 0; PRAGMA cell_size_check = ON; PRAGMA journal_size_limit = 4194304;",
+        )?;
+        functions::install(db)?;
+        for (config, on) in [
+            (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+            (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+            (DbConfig::SQLITE_DBCONFIG_WRITABLE_SCHEMA, false),
+            (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
+            (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
+            (DbConfig::SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, false),
+            (DbConfig::SQLITE_DBCONFIG_ENABLE_ATTACH_CREATE, false),
+            (DbConfig::SQLITE_DBCONFIG_ENABLE_ATTACH_WRITE, false),
+        ] {
+            db.set_db_config(config, on)?;
+        }
+        for (limit, value) in LIMITS {
+            db.set_limit(limit, value)?;
+        }
+        db.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+        let budget = Arc::clone(&self.budget);
+        db.progress_handler(STEP, Some(move || budget.spend()))?;
+        let probe = Arc::clone(&self.probe);
+        db.authorizer(Some(move |context: rusqlite::hooks::AuthContext<'_>| probe.judge(context)))
+    }
+
+    /// Sets the size that the database may reach, in bytes.
+    pub(super) fn set_quota(&mut self, quota: u64) -> Result<(), Failure> {
+        if self.quota != quota {
+            let pages = (quota / PAGE).clamp(1, u64::from(u32::MAX) - 2);
+            self.try_as_host(|db| db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_row| Ok(())))?;
+            self.quota = quota;
+        }
+        Ok(())
+    }
+
+    /// Runs a statement of the host's own, past the authorizer and without a budget. It must not use the
+    /// engine's statement cache.
+    pub(super) fn as_host<T>(
+        &self,
+        run: impl FnOnce(&Connection) -> Result<T, rusqlite::Error>,
+    ) -> Result<T, SqlError> {
+        self.try_as_host(run).map_err(Failure::into_sql)
+    }
+
+    /// The same, with the failure still to be judged.
+    pub(super) fn try_as_host<T>(
+        &self,
+        run: impl FnOnce(&Connection) -> Result<T, rusqlite::Error>,
+    ) -> Result<T, Failure> {
+        self.probe.set_stance(Stance::Host);
+        self.budget.disarm();
+        let result = run(&self.db);
+        self.probe.set_stance(Stance::Guest);
+        result.map_err(|error| read(self, Phase::Run, error))
+    }
+
+    /// True where it may serve another statement.
+    pub(super) fn is_clean(&self) -> bool {
+        !self.doubtful && self.db.is_autocommit()
+    }
+
+    /// Rolls back whatever is open. Where that fails the connection is doubtful.
+    pub(super) fn roll_back(&mut self) {
+        if !self.db.is_autocommit() && self.as_host(|db| db.execute_batch("ROLLBACK")).is_err() {
+            self.doubtful = true;
+        }
+    }
+
+    /// Forgets statements and what is known of them, where they have become too many.
+    pub(super) fn bound_plans(&mut self) {
+        if self.plans.len() > 2 * CACHED_STATEMENTS {
+            self.plans.clear();
+            self.db.flush_prepared_statement_cache();
+        }
+    }
+}
+
+/// Makes the file ready: write-ahead log, and the host's ledger of migrations. Harmless where it is done
+/// already.
+pub(super) fn prepare_file(path: &Path) -> Result<(), SqlError> {
+    let conn = Conn::open(path, u64::MAX)?;
+    conn.as_host(|db| {
+        db.execute_batch(&format!("PRAGMA page_size = {PAGE}"))?;
+        db.query_row("PRAGMA journal_mode = WAL", [], |_row| Ok(()))?;
+        db.execute_batch(super::migrate::LEDGER)
+    })
+}

@@ -1,0 +1,210 @@
+//! Statements of one guest instance: where each runs, what it waits for, and for how long.
+//!
+//! A read that is known to be short runs on the calling thread with a small budget; one that exceeds it
+//! is abandoned and run again from the start on a thread of the pool, which is safe because it changes
+//! nothing. Everything else runs on a thread. Waiting (for the writer's turn, for a connection, for a
+//! thread) takes no thread and ends with the statement's time limit.
+//!
+//! Every future here may be dropped at any point: what it held comes back by itself.
+
+use super::connection::Conn;
+use super::cursor::Cursor;
+use super::errors::Failure;
+use super::run::{self, Bounds, Inline};
+use super::slots::{Checkout, Slot};
+use super::text;
+use super::transaction::Transaction;
+use super::{Engine, interrupt::Watch};
+use crate::{LimitKind, Mode, Outcome, SqlError, Statement, Value};
+use rowhouse_tenant::Tenant;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// Pause before another attempt after a process from outside held the lock.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Sessions are cheap: shared pointers. Nothing is opened before the first statement.
+#[derive(Clone)]
+pub(crate) struct Session {
+    pub(super) engine: Arc<Engine>,
+    pub(super) slot: Arc<Slot>,
+    pub(super) tenant: Arc<Tenant>,
+}
+
+/// What an attempt is made of: the text and its parameters, shared by the attempts.
+type Work = Arc<(String, Vec<Value>)>;
+
+impl Session {
+    pub(crate) fn new(engine: Arc<Engine>, tenant: Arc<Tenant>) -> Self {
+        let slot = engine.slot(&tenant);
+        Self { engine, slot, tenant }
+    }
+
+    pub(super) fn time(&self) -> Duration {
+        self.tenant.limits.statement()
+    }
+
+    pub(super) fn bounds(&self) -> Bounds {
+        Bounds {
+            rows: self.tenant.limits.rows,
+            bytes: usize::try_from(self.tenant.limits.result_bytes).unwrap_or(usize::MAX),
+            time: self.time(),
+        }
+    }
+
+    pub(crate) async fn query_packed(&self, text: &str, params: Vec<Value>) -> Result<Vec<u8>, SqlError> {
+        let until = Instant::now() + self.time();
+        let bounds = self.bounds();
+        if text::seems_to_write(text) {
+            return self.query_as_writer(Arc::new((text.to_owned(), params)), until).await;
+        }
+        let mut checkout = self.engine.slots.checkout(&self.slot, until).await?;
+        if let Some(conn) = checkout.conn.as_deref_mut() {
+            match run::query_inline(conn, text, &params, bounds).map_err(Failure::into_sql)? {
+                Inline::Rows(rows) => return Ok(rows),
+                Inline::Read => {}
+                Inline::Write => {
+                    drop(checkout);
+                    return self.query_as_writer(Arc::new((text.to_owned(), params)), until).await;
+                }
+            }
+        }
+        let work: Work = Arc::new((text.to_owned(), params));
+        let attempt = Arc::clone(&work);
+        let read = self
+            .attempts(checkout, until, move |conn| {
+                let (text, params) = &*attempt;
+                if !run::plan(conn, text)?.readonly {
+                    return Ok(None);
+                }
+                run::query(conn, text, params, bounds).map(Some)
+            })
+            .await?;
+        match read {
+            Some(rows) => Ok(rows),
+            None => self.query_as_writer(work, until).await,
+        }
+    }
+
+    async fn query_as_writer(&self, work: Work, until: Instant) -> Result<Vec<u8>, SqlError> {
+        let bounds = self.bounds();
+        let checkout = self.writer(until).await?;
+        self.attempts(checkout, until, move |conn| run::query(conn, &work.0, &work.1, bounds)).await
+    }
+
+    pub(crate) async fn execute(&self, text: &str, params: Vec<Value>) -> Result<Outcome, SqlError> {
+        let until = Instant::now() + self.time();
+        let time = self.time();
+        let work: Work = Arc::new((text.to_owned(), params));
+        let checkout = self.writer(until).await?;
+        self.attempts(checkout, until, move |conn| run::execute(conn, &work.0, &work.1, time)).await
+    }
+
+    pub(crate) async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Outcome>, SqlError> {
+        let until = Instant::now() + self.time();
+        // A batch holds a thread: all of it may take as long as one request.
+        let whole = Duration::from_millis(self.tenant.limits.wall_ms.into());
+        let time = self.time();
+        let statements = Arc::new(statements);
+        let checkout = self.writer(until).await?;
+        self.attempts_within(checkout, until, whole, move |conn| run_batch(conn, &statements, time, whole)).await
+    }
+
+    pub(crate) async fn begin(&self, mode: Mode) -> Result<Transaction, SqlError> {
+        Transaction::begin(self.clone(), mode).await
+    }
+
+    pub(crate) async fn open_cursor(&self, text: &str, params: Vec<Value>) -> Result<Cursor, SqlError> {
+        Cursor::open(self, text, params).await
+    }
+
+    /// The writer's turn, and a connection with it. In this order, so that waiting writers don't keep
+    /// readers from their connections.
+    pub(super) async fn writer(&self, until: Instant) -> Result<Checkout, SqlError> {
+        let late = SqlError::Conflict("another writer held the database for too long".to_owned());
+        let turn = self.slot.permit(&self.slot.writer, until, late).await?;
+        let mut checkout = self.engine.slots.checkout(&self.slot, until).await?;
+        checkout.extra.push(turn);
+        Ok(checkout)
+    }
+
+    pub(super) async fn attempts<T: Send + 'static>(
+        &self,
+        checkout: Checkout,
+        until: Instant,
+        attempt: impl Fn(&mut Conn) -> Result<T, Failure> + Send + Clone + 'static,
+    ) -> Result<T, SqlError> {
+        self.attempts_within(checkout, until, self.time(), attempt).await
+    }
+
+    /// Runs `attempt` on a thread, again where another process was in the way.
+    async fn attempts_within<T: Send + 'static>(
+        &self,
+        mut checkout: Checkout,
+        until: Instant,
+        time: Duration,
+        attempt: impl Fn(&mut Conn) -> Result<T, Failure> + Send + Clone + 'static,
+    ) -> Result<T, SqlError> {
+        loop {
+            let (back, result) = self.on_thread(checkout, until, time, attempt.clone()).await?;
+            match result {
+                Err(Failure::Busy(_)) if Instant::now() < until => {
+                    checkout = back;
+                    tokio::time::sleep(PAUSE).await;
+                }
+                other => return other.map_err(Failure::into_sql),
+            }
+        }
+    }
+
+    /// Runs `work` on a thread of the pool with the connection, which is opened first where there is
+    /// none. Waits for a thread until `until`; `time` is how long the work should take at most.
+    pub(super) async fn on_thread<T: Send + 'static>(
+        &self,
+        mut checkout: Checkout,
+        until: Instant,
+        time: Duration,
+        work: impl FnOnce(&mut Conn) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<(Checkout, Result<T, Failure>), SqlError> {
+        let share = match checkout.conn {
+            Some(_) => None,
+            None => Some(self.engine.slots.share(until).await?),
+        };
+        let late = SqlError::Limit(LimitKind::Time);
+        let thread = self.slot.permit(&self.slot.threads, until, late).await?;
+        let (done, result) = oneshot::channel();
+        let watch = Watch::default();
+        let (watched, slot) = (watch.clone(), Arc::clone(&self.slot));
+        let quota = self.tenant.limits.database_bytes;
+        self.engine.threads.run(move || {
+            let outcome = super::ready(&mut checkout, &slot.file, quota, share)
+                .and_then(|conn| watched.during(Arc::clone(&conn.interrupt), || work(conn)));
+            drop(thread);
+            // Nobody waits any more: the connection goes back by being dropped.
+            let _unheard = done.send((checkout, outcome));
+        });
+        watch.wait(result, until, time).await.ok_or_else(|| SqlError::other("the statement's thread failed"))
+    }
+}
+
+fn run_batch(
+    conn: &mut Conn,
+    statements: &[Statement],
+    time: Duration,
+    whole: Duration,
+) -> Result<Vec<Outcome>, Failure> {
+    let end = std::time::Instant::now() + whole;
+    conn.try_as_host(|db| db.execute_batch("BEGIN IMMEDIATE"))?;
+    let outcomes = statements
+        .iter()
+        .map(|statement| {
+            let left = end.saturating_duration_since(std::time::Instant::now());
+            run::execute(conn, &statement.text, &statement.params, time.min(left))
+        })
+        .collect::<Result<Vec<_>, _>>()
+        .and_then(|outcomes| conn.try_as_host(|db| db.execute_batch("COMMIT")).map(|()| outcomes));
+    conn.roll_back();
+    outcomes
+}

@@ -1,0 +1,251 @@
+//! Who may use how many connections, and which stay open.
+//!
+//! Each tenant has a [`Slot`] with its own fair queues: for connections, for threads, for the one writer.
+//! All open connections share one budget; idle ones stay open until another tenant needs their place,
+//! the coldest first. A connection lives and dies in its tenant's slot, so no other tenant can get it.
+
+use super::connection::Conn;
+use super::threads::Threads;
+use crate::{LimitKind, SqlError};
+use parking_lot::Mutex;
+use rowhouse_base::id::TenantId;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
+
+/// Slots that may be kept although nobody uses them, before they are cleared out.
+const SPARE_SLOTS: usize = 1024;
+
+/// One tenant's share of the engine.
+pub(super) struct Slot {
+    pub(super) file: PathBuf,
+    #[expect(clippy::vec_box, reason = "connections travel between threads; a pointer does so more cheaply")]
+    idle: Mutex<Vec<Box<Conn>>>,
+    connections: Arc<Semaphore>,
+    /// How many permits `connections` has in all.
+    cap: AtomicU32,
+    pub(super) threads: Arc<Semaphore>,
+    pub(super) writer: Arc<Semaphore>,
+    pub(super) cursors: Arc<Semaphore>,
+    closed: AtomicBool,
+}
+
+/// All slots, and the budget of open connections.
+pub(super) struct Slots {
+    map: Mutex<HashMap<TenantId, Arc<Slot>>>,
+    budget: Arc<Semaphore>,
+    /// Openings that wait for a place: while there are any, connections are closed instead of kept.
+    waiting: AtomicUsize,
+    ticks: AtomicU64,
+    threads: Arc<Threads>,
+    threads_per_tenant: usize,
+}
+
+impl Slots {
+    pub(super) fn new(open_connections: usize, threads: Arc<Threads>, threads_per_tenant: usize) -> Self {
+        Self {
+            map: Mutex::default(),
+            budget: Arc::new(Semaphore::new(open_connections.max(1))),
+            waiting: AtomicUsize::new(0),
+            ticks: AtomicU64::new(0),
+            threads,
+            threads_per_tenant: threads_per_tenant.max(1),
+        }
+    }
+
+    /// The tenant's slot, made where there is none, with room for this many connections.
+    pub(super) fn slot(&self, id: TenantId, connections: u32, file: impl FnOnce() -> PathBuf) -> Arc<Slot> {
+        let cap = connections.max(1);
+        let mut map = self.map.lock();
+        if map.len() > SPARE_SLOTS {
+            map.retain(|_, slot| Arc::strong_count(slot) > 1 || !slot.idle.lock().is_empty());
+        }
+        let slot = map.entry(id).or_insert_with(|| {
+            Arc::new(Slot {
+                file: file(),
+                idle: Mutex::default(),
+                connections: Arc::new(Semaphore::new(cap as usize)),
+                cap: AtomicU32::new(cap),
+                threads: Arc::new(Semaphore::new(self.threads_per_tenant)),
+                writer: Arc::new(Semaphore::new(1)),
+                cursors: Arc::new(Semaphore::new(2)),
+                closed: AtomicBool::new(false),
+            })
+        });
+        slot.resize(cap);
+        Arc::clone(slot)
+    }
+
+    /// A place for one connection of this tenant, with an idle one in it where there is one.
+    pub(super) async fn checkout(self: &Arc<Self>, slot: &Arc<Slot>, until: Instant) -> Result<Checkout, SqlError> {
+        let permit = slot.permit(&slot.connections, until, SqlError::Limit(LimitKind::Connections)).await?;
+        let conn = slot.idle.lock().pop();
+        Ok(Checkout { conn, slot: Arc::clone(slot), slots: Arc::clone(self), permit: Some(permit), extra: Vec::new() })
+    }
+
+    /// A share of the budget of open connections. Makes room by closing the coldest idle one.
+    pub(super) async fn share(&self, until: Instant) -> Result<OwnedSemaphorePermit, SqlError> {
+        if let Ok(share) = Arc::clone(&self.budget).try_acquire_owned() {
+            return Ok(share);
+        }
+        let _waiting = Waiting::new(&self.waiting);
+        if let Some(coldest) = self.take_coldest() {
+            // Closing may write the log back into the file.
+            self.threads.run(move || drop(coldest));
+        }
+        match timeout_at(until, Arc::clone(&self.budget).acquire_owned()).await {
+            Ok(Ok(share)) => Ok(share),
+            Ok(Err(_)) | Err(_) => Err(SqlError::other("too many databases are in use at once")),
+        }
+    }
+
+    fn take_coldest(&self) -> Option<Box<Conn>> {
+        let map = self.map.lock();
+        let coldest = map
+            .values()
+            .filter_map(|slot| slot.idle.lock().iter().map(|conn| conn.last_used).min().map(|used| (used, slot)))
+            .min_by_key(|(used, _)| *used)
+            .map(|(_, slot)| slot)?;
+        let mut idle = coldest.idle.lock();
+        let at = idle.iter().enumerate().min_by_key(|(_, conn)| conn.last_used).map(|(at, _)| at)?;
+        Some(idle.swap_remove(at))
+    }
+
+    #[cfg(test)]
+    pub(super) fn idle_of(&self, id: TenantId) -> usize {
+        self.map.lock().get(&id).map_or(0, |slot| slot.idle.lock().len())
+    }
+
+    #[cfg(test)]
+    pub(super) fn idle(&self) -> usize {
+        self.map.lock().values().map(|slot| slot.idle.lock().len()).sum()
+    }
+
+    /// Closes a tenant's connections and keeps new ones from being opened through the slots handed out
+    /// so far. False where busy ones did not come back in time; then nothing has changed.
+    pub(super) async fn close(&self, id: TenantId, wait: Duration) -> bool {
+        let Some(slot) = self.map.lock().get(&id).cloned() else { return true };
+        slot.closed.store(true, Relaxed);
+        let all = slot.cap.load(Relaxed);
+        let until = Instant::now() + wait;
+        let Ok(Ok(permits)) = timeout_at(until, Arc::clone(&slot.connections).acquire_many_owned(all)).await else {
+            slot.closed.store(false, Relaxed);
+            return false;
+        };
+        let idle = std::mem::take(&mut *slot.idle.lock());
+        let (done, closed) = tokio::sync::oneshot::channel();
+        self.threads.run(move || {
+            drop(idle);
+            let _gone = done.send(());
+        });
+        let _closed = closed.await;
+        slot.connections.close();
+        drop(permits);
+        self.map.lock().remove(&id);
+        true
+    }
+
+    /// Closes every idle connection. For the server's end.
+    pub(super) fn close_idle(&self) {
+        let idle: Vec<_> =
+            self.map.lock().values().flat_map(|slot| std::mem::take(&mut *slot.idle.lock())).collect();
+        drop(idle);
+    }
+
+    fn give_back(&self, slot: &Slot, mut conn: Box<Conn>) {
+        if slot.closed.load(Relaxed) || self.waiting.load(Relaxed) > 0 {
+            self.threads.run(move || drop(conn));
+            return;
+        }
+        conn.last_used = self.ticks.fetch_add(1, Relaxed);
+        slot.idle.lock().push(conn);
+    }
+}
+
+impl Slot {
+    /// A permit of one of the slot's queues, in the order of asking.
+    pub(super) async fn permit(
+        &self,
+        queue: &Arc<Semaphore>,
+        until: Instant,
+        late: SqlError,
+    ) -> Result<OwnedSemaphorePermit, SqlError> {
+        if self.closed.load(Relaxed) {
+            return Err(SqlError::other("the database is being removed"));
+        }
+        if let Ok(permit) = Arc::clone(queue).try_acquire_owned() {
+            return Ok(permit);
+        }
+        match timeout_at(until, Arc::clone(queue).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_closed)) => Err(SqlError::other("the database is being removed")),
+            Err(_elapsed) => Err(late),
+        }
+    }
+
+    /// Follows a change of the tenant's limit.
+    fn resize(&self, cap: u32) {
+        let old = self.cap.swap(cap, Relaxed);
+        if cap > old {
+            self.connections.add_permits((cap - old) as usize);
+        } else if cap < old {
+            let gone = self.connections.forget_permits((old - cap) as usize);
+            let kept = (old - cap).saturating_sub(u32::try_from(gone).unwrap_or(u32::MAX));
+            self.cap.fetch_add(kept, Relaxed);
+        }
+    }
+}
+
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+/// A tenant's place for one connection, and the connection once there is one. Dropping it gives both
+/// back; never blocks, so it may be dropped on an async worker.
+pub(super) struct Checkout {
+    pub(super) conn: Option<Box<Conn>>,
+    slot: Arc<Slot>,
+    slots: Arc<Slots>,
+    permit: Option<OwnedSemaphorePermit>,
+    /// Further permits that are given back together with the connection: the writer's, a cursor's.
+    pub(super) extra: Vec<OwnedSemaphorePermit>,
+}
+
+impl Drop for Checkout {
+    fn drop(&mut self) {
+        let Some(mut conn) = self.conn.take() else { return };
+        if std::thread::panicking() {
+            conn.doubtful = true;
+        }
+        if conn.is_clean() {
+            self.slots.give_back(&self.slot, conn);
+            return;
+        }
+        let (slots, slot) = (Arc::clone(&self.slots), Arc::clone(&self.slot));
+        let permits = (self.permit.take(), std::mem::take(&mut self.extra));
+        self.slots.threads.run(move || {
+            conn.roll_back();
+            if conn.is_clean() {
+                slots.give_back(&slot, conn);
+            } else {
+                drop(conn);
+            }
+            drop(permits);
+        });
+    }
+}

@@ -1,0 +1,238 @@
+//! One guest instance's handle to its tenant's database.
+//!
+//! Made only by [`Data::open`](crate::Data::open), from a tenant. No method here or on what comes from
+//! here takes a tenant, a database or a path: there is nothing to mix up. The engine behind it is chosen
+//! once, in [`Backend`], and never named outside the room.
+
+use crate::meter::Meter;
+use crate::{Dialect, Mode, Outcome, Rows, SqlError, Statement, Value, packed, sqlite};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The engines.
+pub(crate) enum Backend {
+    Sqlite(sqlite::Session),
+}
+
+/// The database of one tenant, for one guest instance. Opens nothing before the first statement.
+///
+/// It counts statements against the tenant's limit and adds up their time. Every future may be dropped
+/// at any point: what ran unattended ends by its own time limit, and connections come back.
+pub struct TenantDb {
+    backend: Backend,
+    meter: Arc<Meter>,
+    statements: u32,
+}
+
+impl TenantDb {
+    pub(crate) fn new(backend: Backend, meter: Arc<Meter>, statements: u32) -> Self {
+        Self { backend, meter, statements }
+    }
+
+    /// The dialect that statements must be written in.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        match self.backend {
+            Backend::Sqlite(_) => Dialect::Sqlite,
+        }
+    }
+
+    /// Statements so far, those of transactions and cursors included.
+    #[must_use]
+    pub fn statements(&self) -> u32 {
+        self.meter.statements()
+    }
+
+    /// Time of all statements so far, waiting for connections and locks included.
+    #[must_use]
+    pub fn sql_time(&self) -> Duration {
+        self.meter.time()
+    }
+
+    /// Runs one statement and returns all its rows in the layout of [`packed`].
+    ///
+    /// # Errors
+    /// [`SqlError`]; nothing was changed then.
+    pub async fn query_packed(&mut self, text: &str, params: Vec<Value>) -> Result<Vec<u8>, SqlError> {
+        self.meter.count(1, self.statements)?;
+        let started = Instant::now();
+        let result = match &self.backend {
+            Backend::Sqlite(session) => session.query_packed(text, params).await,
+        };
+        self.meter.spent_since(started);
+        result
+    }
+
+    /// Runs one statement and returns all its rows.
+    ///
+    /// # Errors
+    /// [`SqlError`]; nothing was changed then.
+    pub async fn query(&mut self, text: &str, params: Vec<Value>) -> Result<Rows, SqlError> {
+        unpack(&self.query_packed(text, params).await?)
+    }
+
+    /// Runs one statement for what it does; rows that it returns are left out. Committed when it returns.
+    ///
+    /// # Errors
+    /// [`SqlError`]; nothing was changed then.
+    pub async fn execute(&mut self, text: &str, params: Vec<Value>) -> Result<Outcome, SqlError> {
+        self.meter.count(1, self.statements)?;
+        let started = Instant::now();
+        let result = match &self.backend {
+            Backend::Sqlite(session) => session.execute(text, params).await,
+        };
+        self.meter.spent_since(started);
+        result
+    }
+
+    /// Runs the statements in one transaction, all or nothing. All of them together may take as long as
+    /// one request, each of them as long as one statement.
+    ///
+    /// # Errors
+    /// [`SqlError`] of the first that failed; nothing was changed then.
+    pub async fn batch(&mut self, statements: Vec<Statement>) -> Result<Vec<Outcome>, SqlError> {
+        self.meter.count(statements.len(), self.statements)?;
+        let started = Instant::now();
+        let result = match &self.backend {
+            Backend::Sqlite(session) => session.batch(statements).await,
+        };
+        self.meter.spent_since(started);
+        result
+    }
+
+    /// Begins a transaction. It counts as a statement, and so does each one in it.
+    ///
+    /// # Errors
+    /// [`SqlError::Conflict`] where another writer didn't end in time, [`SqlError::Limit`] where no
+    /// connection became free.
+    pub async fn begin(&mut self, mode: Mode) -> Result<Transaction, SqlError> {
+        self.meter.count(1, self.statements)?;
+        let started = Instant::now();
+        let result = match &self.backend {
+            Backend::Sqlite(session) => session.begin(mode).await.map(AnyTransaction::Sqlite),
+        };
+        self.meter.spent_since(started);
+        result.map(|inner| Transaction { inner, meter: Arc::clone(&self.meter), statements: self.statements })
+    }
+
+    /// Opens a result that is read page by page, over one snapshot. Only for statements that read.
+    ///
+    /// # Errors
+    /// [`SqlError`] as for a query.
+    pub async fn open_cursor(&mut self, text: &str, params: Vec<Value>) -> Result<Cursor, SqlError> {
+        self.meter.count(1, self.statements)?;
+        let started = Instant::now();
+        let result = match &self.backend {
+            Backend::Sqlite(session) => session.open_cursor(text, params).await.map(AnyCursor::Sqlite),
+        };
+        self.meter.spent_since(started);
+        result.map(|inner| Cursor { inner, meter: Arc::clone(&self.meter) })
+    }
+}
+
+enum AnyTransaction {
+    Sqlite(sqlite::Transaction),
+}
+
+/// A running transaction. Dropping it rolls back, without blocking the dropping task. Where a call's
+/// future is dropped before it is done, the transaction ends too.
+pub struct Transaction {
+    inner: AnyTransaction,
+    meter: Arc<Meter>,
+    statements: u32,
+}
+
+impl Transaction {
+    /// As [`TenantDb::query_packed`], inside the transaction.
+    ///
+    /// # Errors
+    /// [`SqlError::Closed`] once it has ended, else as for a query.
+    pub async fn query_packed(&mut self, text: &str, params: Vec<Value>) -> Result<Vec<u8>, SqlError> {
+        self.meter.count(1, self.statements)?;
+        let started = Instant::now();
+        let result = match &mut self.inner {
+            AnyTransaction::Sqlite(transaction) => transaction.query_packed(text, params).await,
+        };
+        self.meter.spent_since(started);
+        result
+    }
+
+    /// As [`TenantDb::query`], inside the transaction.
+    ///
+    /// # Errors
+    /// [`SqlError::Closed`] once it has ended, else as for a query.
+    pub async fn query(&mut self, text: &str, params: Vec<Value>) -> Result<Rows, SqlError> {
+        unpack(&self.query_packed(text, params).await?)
+    }
+
+    /// As [`TenantDb::execute`], inside the transaction.
+    ///
+    /// # Errors
+    /// [`SqlError::Closed`] once it has ended, else as for a statement.
+    pub async fn execute(&mut self, text: &str, params: Vec<Value>) -> Result<Outcome, SqlError> {
+        self.meter.count(1, self.statements)?;
+        let started = Instant::now();
+        let result = match &mut self.inner {
+            AnyTransaction::Sqlite(transaction) => transaction.execute(text, params).await,
+        };
+        self.meter.spent_since(started);
+        result
+    }
+
+    /// Commits.
+    ///
+    /// # Errors
+    /// On any error nothing was changed and the transaction has ended.
+    pub async fn commit(&mut self) -> Result<(), SqlError> {
+        let started = Instant::now();
+        let result = match &mut self.inner {
+            AnyTransaction::Sqlite(transaction) => transaction.commit().await,
+        };
+        self.meter.spent_since(started);
+        result
+    }
+
+    /// Rolls back.
+    ///
+    /// # Errors
+    /// [`SqlError::Closed`] where it had ended before.
+    pub async fn rollback(&mut self) -> Result<(), SqlError> {
+        let started = Instant::now();
+        let result = match &mut self.inner {
+            AnyTransaction::Sqlite(transaction) => transaction.rollback().await,
+        };
+        self.meter.spent_since(started);
+        result
+    }
+}
+
+enum AnyCursor {
+    Sqlite(sqlite::Cursor),
+}
+
+/// A result read page by page. Dropping it ends it.
+pub struct Cursor {
+    inner: AnyCursor,
+    meter: Arc<Meter>,
+}
+
+impl Cursor {
+    /// The next rows, at most `rows` (kept within 1 and 10,000), packed; the flag in them says whether
+    /// more follow. Pages also end where they have become large.
+    ///
+    /// # Errors
+    /// [`SqlError::Closed`] after the last page, after an error, and where nothing was asked for too
+    /// long.
+    pub async fn next(&mut self, rows: u32) -> Result<Vec<u8>, SqlError> {
+        let started = Instant::now();
+        let result = match &mut self.inner {
+            AnyCursor::Sqlite(cursor) => cursor.next(rows).await,
+        };
+        self.meter.spent_since(started);
+        result
+    }
+}
+
+fn unpack(bytes: &[u8]) -> Result<Rows, SqlError> {
+    packed::decode(bytes).map(|(rows, _more)| rows).map_err(|error| SqlError::other(error.to_string()))
+}

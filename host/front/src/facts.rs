@@ -1,0 +1,55 @@
+//! A request parsed once into what the pipeline needs.
+
+use http::header;
+use hyper::body::Incoming;
+use rowhouse_base::Hostname;
+use rowhouse_base::hostname::InvalidHostname;
+use rowhouse_base::id::RequestId;
+use std::net::IpAddr;
+
+/// What is known of a request before anything is looked up.
+pub(crate) struct Facts {
+    pub(crate) id: RequestId,
+    /// Without the port.
+    pub(crate) host: Hostname,
+    /// `scheme://authority` as the visitor used it.
+    pub(crate) origin: String,
+    pub(crate) client: IpAddr,
+}
+
+/// A request that can't be understood.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidRequest {
+    /// Neither a `Host` field nor an authority.
+    #[error("the request names no host")]
+    NoHost,
+    /// More than one `Host` field, or one that is not text.
+    #[error("the request's host field is not valid")]
+    HostField,
+    /// The host is malformed.
+    #[error("read the request's host")]
+    Host(#[from] InvalidHostname),
+}
+
+impl Facts {
+    pub(crate) fn read(
+        request: &http::Request<Incoming>,
+        scheme: &str,
+        client: IpAddr,
+    ) -> Result<Self, InvalidRequest> {
+        let authority = match request.uri().authority() {
+            Some(authority) => authority.as_str(),
+            None => {
+                let mut fields = request.headers().get_all(header::HOST).iter();
+                let field = fields.next().ok_or(InvalidRequest::NoHost)?;
+                // Two hosts are two meanings; somebody in front may have believed the other one (RFC 9112, 3.2).
+                if fields.next().is_some() {
+                    return Err(InvalidRequest::HostField);
+                }
+                field.to_str().map_err(|_not_text| InvalidRequest::HostField)?
+            }
+        };
+        let host = Hostname::from_authority(authority)?;
+        Ok(Self { id: RequestId::new(), host, origin: format!("{scheme}://{authority}"), client })
+    }
+}

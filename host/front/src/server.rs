@@ -1,0 +1,134 @@
+//! Accepts connections and speaks HTTP/1.1 and HTTP/2 on them.
+
+use crate::pipeline::Front;
+use crate::reply::Answer;
+use futures_util::FutureExt;
+use http::StatusCode;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use rowhouse_base::id::RequestId;
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// What a connection may cost.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// Connections at the same time; further ones wait in the system's queue.
+    pub connections: usize,
+    /// How long a visitor may take to send the header fields.
+    pub header_timeout: Duration,
+    /// Bytes of all header fields of a request.
+    pub header_bytes: usize,
+    /// How long requests in flight may take once the server stops.
+    pub drain_timeout: Duration,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            header_timeout: Duration::from_secs(10),
+            header_bytes: 32 << 10,
+            drain_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// A pause after a failed accept: without descriptors left, trying again at once would burn a core.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves until `stop` is done, then finishes what is in flight.
+pub async fn serve(listener: TcpListener, front: Arc<Front>, config: ServerConfig, stop: impl Future<Output = ()>) {
+    let places = Arc::new(Semaphore::new(config.connections));
+    let graceful = GracefulShutdown::new();
+    let builder = Arc::new(builder(&config));
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            () = &mut stop => break,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        let Some((stream, peer, place)) = accepted else { continue };
+        let front = Arc::clone(&front);
+        let service = service_fn(move |request: http::Request<Incoming>| {
+            let front = Arc::clone(&front);
+            async move { Ok::<_, Infallible>(answer(&front, request, peer).await) }
+        });
+        let builder = Arc::clone(&builder);
+        let watcher = graceful.watcher();
+        tokio::spawn(async move {
+            let connection = builder.serve_connection(TokioIo::new(stream), service);
+            // How a visitor's connection ends is the visitor's business.
+            if let Err(error) = watcher.watch(connection.into_owned()).await {
+                tracing::debug!(%error, "a connection ended");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(config.drain_timeout, graceful.shutdown()).await.is_err() {
+        tracing::warn!(seconds = config.drain_timeout.as_secs(), "stop although requests are still in flight");
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, peer)) => {
+            // Answers are written whole; waiting for more would only delay them.
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "set TCP_NODELAY");
+            }
+            Some((stream, peer, place))
+        }
+        Err(error) => {
+            tracing::warn!(%error, "accept a connection");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            None
+        }
+    }
+}
+
+fn builder(config: &ServerConfig) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(config.header_timeout)
+        .max_buf_size(config.header_bytes.max(8 << 10))
+        .pipeline_flush(true);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(config.header_bytes).unwrap_or(u32::MAX))
+        .max_concurrent_streams(100)
+        .keep_alive_interval(Duration::from_secs(30));
+    builder
+}
+
+/// A panic is an answer too: it ends one request and no connection.
+async fn answer(front: &Front, request: http::Request<Incoming>, peer: SocketAddr) -> Answer {
+    match AssertUnwindSafe(front.handle(request, peer.ip())).catch_unwind().await {
+        Ok(answer) => answer,
+        Err(_logged_by_the_hook) => {
+            let id = RequestId::new();
+            tracing::error!(request = %id, "a request panicked");
+            let mut answer = crate::reply::failed(id);
+            crate::reply::stamp(&mut answer, id);
+            *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            answer
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! `/-/sign-in`, `/-/sign-out` and `/-/password`, the same on every site and on the console.
+//!
+//! A guest never takes part: the form goes to the host, the host sets the cookie.
+
+use crate::facts::Facts;
+use crate::pages::{PasswordPage, SignInPage};
+use crate::reply::{self, Answer};
+use crate::visitor;
+use askama::Template;
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{Method, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use rowhouse_base::Chain;
+use rowhouse_base::secret::Secret;
+use rowhouse_identity::{ChangeError, Identity, Scope, SignInError, SignedIn, cookie};
+use std::collections::HashMap;
+
+/// A name, two passwords and an address fit many times over.
+const FORM_BYTES: usize = 16 << 10;
+
+/// Where the forms stand.
+pub(crate) struct Desk<'a> {
+    pub(crate) identity: &'a Identity,
+    pub(crate) facts: &'a Facts,
+    pub(crate) scope: Scope,
+    /// The title of the site.
+    pub(crate) title: &'a str,
+    /// Empty, or `/NAME`.
+    pub(crate) base_path: &'a str,
+    /// Where to go after signing in, without another wish.
+    pub(crate) landing: String,
+}
+
+type Request = http::Request<Incoming>;
+
+impl Desk<'_> {
+    /// Answers where `path` is one of the forms.
+    pub(crate) async fn answer(&self, path: &str, request: Request, cookies: Option<&str>) -> Option<Answer> {
+        let is_post = request.method() == Method::POST;
+        if is_post && visitor::is_cross_site(&request, self.facts, cookies.is_some()) {
+            return Some(reply::cross_site(self.facts.id));
+        }
+        match path {
+            "/-/sign-in" if is_post => Some(self.sign_in(request).await),
+            "/-/sign-in" => Some(self.ask_name(&request, cookies).await),
+            "/-/sign-out" if is_post => Some(self.sign_out(cookies).await),
+            "/-/sign-out" => Some(reply::see_other(&self.home())),
+            "/-/password" => Some(self.password(request, cookies, is_post).await),
+            _ => None,
+        }
+    }
+
+    fn home(&self) -> String {
+        format!("{}/", self.base_path)
+    }
+
+    fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.base_path)
+    }
+
+    /// A way back within this site; anything else would let a link send people elsewhere after signing in.
+    fn way_back(&self, wish: Option<&str>) -> String {
+        let within = |wish: &&str| {
+            wish.strip_prefix(self.base_path).is_some_and(|rest| rest.starts_with('/'))
+                && !wish.starts_with("//")
+                && !wish.contains(['\\', '\r', '\n'])
+        };
+        wish.filter(within).map_or_else(|| self.landing.clone(), str::to_owned)
+    }
+
+    async fn ask_name(&self, request: &Request, cookies: Option<&str>) -> Answer {
+        let query = parse(request.uri().query().unwrap_or_default().as_bytes());
+        let return_to = self.way_back(query.get("return-to").map(String::as_str));
+        if let Some(person) = visitor::signed_in(self.identity, self.scope, cookies).await
+            && person.must_change_password
+        {
+            return self.to_password(&return_to);
+        }
+        let action = self.at("/-/sign-in");
+        reply::page(StatusCode::OK, SignInPage::new(self.title, &self.home(), &action, &return_to).render())
+    }
+
+    fn to_password(&self, return_to: &str) -> Answer {
+        let query = form_urlencoded::Serializer::new(String::new()).append_pair("return-to", return_to).finish();
+        reply::see_other(&format!("{}?{query}", self.at("/-/password")))
+    }
+
+    async fn sign_in(&self, request: Request) -> Answer {
+        let Some(form) = read_form(request).await else { return self.unreadable() };
+        let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
+        let return_to = self.way_back(form.get("return_to").map(String::as_str));
+        let password = Secret::from_text(field("password"));
+        let signed_in = self.identity.sign_in(self.scope, field("name"), password, Some(self.facts.client)).await;
+        match signed_in {
+            Ok(token) => {
+                let mut answer = if token.must_change_password {
+                    self.to_password(&return_to)
+                } else {
+                    reply::see_other(&return_to)
+                };
+                self.set_cookie(&mut answer, &cookie::set(&token.secret, self.base_path, self.secure(), token.lifetime));
+                answer
+            }
+            Err(error) => {
+                let (status, text) = self.refusal(&error);
+                let action = self.at("/-/sign-in");
+                let home = self.home();
+                let mut page = SignInPage::new(self.title, &home, &action, &return_to);
+                page.name = field("name");
+                page.error = Some(&text);
+                reply::page(status, page.render())
+            }
+        }
+    }
+
+    fn refusal(&self, error: &SignInError) -> (StatusCode, String) {
+        match error {
+            SignInError::Denied => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "This name and password don't fit together here.".into())
+            }
+            SignInError::TooMany(wait) => {
+                let minutes = wait.as_secs().div_ceil(60).max(1);
+                let text = format!("Too many attempts. Please try again in {minutes} min.");
+                (StatusCode::TOO_MANY_REQUESTS, text)
+            }
+            SignInError::Busy => {
+                (StatusCode::SERVICE_UNAVAILABLE, "Many people are signing in. Please try again in a moment.".into())
+            }
+            SignInError::Password(_) | SignInError::Store(_) => {
+                tracing::error!(request = %self.facts.id, error = %Chain(error), "sign somebody in");
+                (StatusCode::INTERNAL_SERVER_ERROR, "Signing in failed on our side. Please try again.".into())
+            }
+        }
+    }
+
+    async fn sign_out(&self, cookies: Option<&str>) -> Answer {
+        if let Some(person) = visitor::signed_in(self.identity, self.scope, cookies).await
+            && let Err(error) = self.identity.sign_out(&person).await
+        {
+            tracing::error!(request = %self.facts.id, error = %Chain(&error), "sign somebody out");
+            return reply::failed(self.facts.id);
+        }
+        let mut answer = reply::see_other(&self.home());
+        self.set_cookie(&mut answer, &cookie::clear(self.base_path, self.secure()));
+        answer
+    }
+
+    async fn password(&self, request: Request, cookies: Option<&str>, is_post: bool) -> Answer {
+        let Some(person) = visitor::signed_in(self.identity, self.scope, cookies).await else {
+            return reply::see_other(&self.at("/-/sign-in"));
+        };
+        if is_post {
+            return self.change_password(request, &person).await;
+        }
+        let query = parse(request.uri().query().unwrap_or_default().as_bytes());
+        let return_to = self.way_back(query.get("return-to").map(String::as_str));
+        self.password_page(StatusCode::OK, &person, &return_to, None)
+    }
+
+    async fn change_password(&self, request: Request, person: &SignedIn) -> Answer {
+        let Some(form) = read_form(request).await else { return self.unreadable() };
+        let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
+        let return_to = self.way_back(form.get("return_to").map(String::as_str));
+        if field("new_password") != field("new_password_again") {
+            let text = "The two new passwords differ.";
+            return self.password_page(StatusCode::UNPROCESSABLE_ENTITY, person, &return_to, Some(text));
+        }
+        let current = Secret::from_text(field("current_password"));
+        let new = Secret::from_text(field("new_password"));
+        match self.identity.change_password(person, current, new, Some(self.facts.client)).await {
+            Ok(()) => reply::see_other(&return_to),
+            Err(error) => {
+                let (status, text) = match &error {
+                    ChangeError::Current(SignInError::Denied) => {
+                        (StatusCode::UNPROCESSABLE_ENTITY, "The present password is not right.".to_owned())
+                    }
+                    ChangeError::Current(other) => self.refusal(other),
+                    ChangeError::Weak(_) | ChangeError::Same => (StatusCode::UNPROCESSABLE_ENTITY, sentence(&error)),
+                    ChangeError::Store(_) => {
+                        tracing::error!(request = %self.facts.id, error = %Chain(&error), "change a password");
+                        (StatusCode::INTERNAL_SERVER_ERROR, "The password could not be kept. Please try again.".into())
+                    }
+                };
+                self.password_page(status, person, &return_to, Some(&text))
+            }
+        }
+    }
+
+    fn password_page(&self, status: StatusCode, person: &SignedIn, return_to: &str, error: Option<&str>) -> Answer {
+        let action = self.at("/-/password");
+        let name = person.name.as_str();
+        let mut page = PasswordPage::new(self.title, &action, return_to, name, person.must_change_password);
+        page.error = error;
+        reply::page(status, page.render())
+    }
+
+    fn unreadable(&self) -> Answer {
+        reply::error(self.facts.id, StatusCode::BAD_REQUEST, "Bad request", "The form did not arrive in full.")
+    }
+
+    fn secure(&self) -> bool {
+        self.facts.origin.starts_with("https:")
+    }
+
+    fn set_cookie(&self, answer: &mut Answer, value: &str) {
+        match HeaderValue::from_str(value) {
+            Ok(mut value) => {
+                value.set_sensitive(true);
+                answer.headers_mut().append(header::SET_COOKIE, value);
+            }
+            Err(error) => tracing::error!(request = %self.facts.id, %error, "set the session cookie"),
+        }
+    }
+}
+
+/// An error as a sentence for people.
+fn sentence(error: &ChangeError) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    let first: String = letters.next().map(|letter| letter.to_uppercase().collect()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
+}
+
+fn parse(text: &[u8]) -> HashMap<String, String> {
+    form_urlencoded::parse(text).into_owned().collect()
+}
+
+async fn read_form(request: Request) -> Option<HashMap<String, String>> {
+    let body: Bytes = Limited::new(request.into_body(), FORM_BYTES).collect().await.ok()?.to_bytes();
+    Some(parse(&body))
+}

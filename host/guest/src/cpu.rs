@@ -1,0 +1,277 @@
+//! Guest CPU time: measured, limited, and kept from delaying others.
+//!
+//! Every poll of a guest's future is timed, so waiting costs the guest nothing and host work done
+//! inside a poll is billed to the one who asked for it. The epoch callback reads the same clock and
+//! ends a guest that has used its budget. A guest that has run for a while moves to threads of low
+//! priority ([`BackLane`]), so that short requests of others always find a free worker.
+
+use futures_util::future::Either;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+use tokio::runtime::{Builder, Runtime};
+use wasmtime::Engine;
+
+/// How often guests are interrupted. A guest holds a worker for about this long at most.
+const TICK: Duration = Duration::from_millis(1);
+
+/// After this much CPU time a guest goes on in the back lane. Pages need well under a millisecond;
+/// five leave room for a cold first request.
+const FOREGROUND: Duration = Duration::from_millis(5);
+
+/// The ticker sleeps after this many ticks without a guest.
+const IDLE_TICKS: u32 = 100;
+
+/// Measures one guest.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    born: Instant,
+    budget: Duration,
+    used_nanos: AtomicU64,
+    /// Nanoseconds after `born` at which the running poll began, plus one; 0 between polls.
+    polling_since: AtomicU64,
+    exhausted: AtomicBool,
+}
+
+impl Meter {
+    pub(crate) fn new(budget: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            born: Instant::now(),
+            budget,
+            used_nanos: AtomicU64::new(0),
+            polling_since: AtomicU64::new(0),
+            exhausted: AtomicBool::new(false),
+        })
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.born.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn begin_poll(&self) {
+        self.polling_since.store(self.now().saturating_add(1), Ordering::Relaxed);
+    }
+
+    fn end_poll(&self) {
+        let since = self.polling_since.swap(0, Ordering::Relaxed);
+        let spent = self.now().saturating_add(1).saturating_sub(since);
+        self.used_nanos.fetch_add(spent, Ordering::Relaxed);
+    }
+
+    /// CPU time used so far, the running poll included.
+    pub(crate) fn used(&self) -> Duration {
+        let mut nanos = self.used_nanos.load(Ordering::Relaxed);
+        let since = self.polling_since.load(Ordering::Relaxed);
+        if since > 0 {
+            nanos = nanos.saturating_add(self.now().saturating_add(1).saturating_sub(since));
+        }
+        Duration::from_nanos(nanos)
+    }
+
+    /// Called at every tick from inside the guest. False once the budget is spent.
+    pub(crate) fn may_go_on(&self) -> bool {
+        let within = self.used() <= self.budget;
+        if !within {
+            self.exhausted.store(true, Ordering::Relaxed);
+        }
+        within
+    }
+
+    /// True where the guest was ended for its CPU time.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.exhausted.load(Ordering::Relaxed)
+    }
+}
+
+/// A guest's future whose polls are timed. Cancel-safe: dropping it drops the guest.
+struct Metered<F> {
+    meter: Arc<Meter>,
+    inner: Pin<Box<F>>,
+}
+
+impl<F: Future> Future for Metered<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.meter.begin_poll();
+        let polled = self.inner.as_mut().poll(cx);
+        self.meter.end_poll();
+        polled
+    }
+}
+
+/// Threads of low priority for guests that compute for long.
+pub(crate) struct BackLane {
+    runtime: Option<Runtime>,
+}
+
+impl BackLane {
+    pub(crate) fn start() -> std::io::Result<Self> {
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(threads)
+            .thread_name("guest-back")
+            .enable_all()
+            .on_thread_start(lower_priority)
+            .build()?;
+        Ok(Self { runtime: Some(runtime) })
+    }
+
+    /// Drives a guest: in the caller's task at first, in the back lane once it has used more CPU time
+    /// than a page needs. `None` where the guest's task was lost to a panic or a shutdown.
+    ///
+    /// Cancel-safe: dropping the future drops the guest, wherever it runs.
+    pub(crate) async fn drive<F>(&self, meter: &Arc<Meter>, guest: F) -> Option<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let mut guest = Some(Metered { meter: Arc::clone(meter), inner: Box::pin(guest) });
+        let first = std::future::poll_fn(|cx| {
+            let Some(mut running) = guest.take() else { return Poll::Pending };
+            match Pin::new(&mut running).poll(cx) {
+                Poll::Ready(output) => Poll::Ready(Either::Left(output)),
+                Poll::Pending if meter.used() > FOREGROUND => Poll::Ready(Either::Right(running)),
+                Poll::Pending => {
+                    guest = Some(running);
+                    Poll::Pending
+                }
+            }
+        })
+        .await;
+        match first {
+            Either::Left(output) => Some(output),
+            Either::Right(running) => self.spawn(running).await,
+        }
+    }
+
+    async fn spawn<F>(&self, running: Metered<F>) -> Option<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let handle = self.runtime.as_ref()?.spawn(running);
+        let mut task = AbortOnDrop(handle);
+        match (&mut task.0).await {
+            Ok(output) => Some(output),
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_cancelled) => None,
+        }
+    }
+}
+
+impl Drop for BackLane {
+    fn drop(&mut self) {
+        // Dropping a runtime inside another one would block a worker; guests still running are ended.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Lowers the calling thread's priority. Where the system refuses, the thread runs on as it is:
+/// slower neighbours, but nothing breaks.
+pub(crate) fn lower_priority() {
+    // On Linux priorities belong to threads, and `None` names the calling one.
+    if let Err(error) = rustix::process::setpriority_process(None, 19) {
+        tracing::warn!(%error, "keep a background thread at normal priority");
+    }
+}
+
+/// Advances the engine's epoch from a thread of its own: as an async task it would be starved by the
+/// very guests it must interrupt. Sleeps while no guest runs.
+pub(crate) struct Ticker {
+    shared: Arc<TickerShared>,
+    thread: Option<thread::JoinHandle<()>>,
+    unpark: Thread,
+}
+
+struct TickerShared {
+    running: AtomicUsize,
+    asleep: AtomicBool,
+    stop: AtomicBool,
+}
+
+impl Ticker {
+    pub(crate) fn start(engine: Engine) -> std::io::Result<Self> {
+        let shared = Arc::new(TickerShared {
+            running: AtomicUsize::new(0),
+            asleep: AtomicBool::new(false),
+            stop: AtomicBool::new(false),
+        });
+        let theirs = Arc::clone(&shared);
+        let thread = thread::Builder::new().name("epoch-ticker".into()).spawn(move || theirs.run(&engine))?;
+        let unpark = thread.thread().clone();
+        Ok(Self { shared, thread: Some(thread), unpark })
+    }
+
+    /// Keeps the ticker awake for as long as the guard lives.
+    pub(crate) fn guard(self: &Arc<Self>) -> TickerGuard {
+        self.shared.running.fetch_add(1, Ordering::SeqCst);
+        if self.shared.asleep.swap(false, Ordering::SeqCst) {
+            self.unpark.unpark();
+        }
+        TickerGuard(Arc::clone(self))
+    }
+}
+
+impl TickerShared {
+    fn run(&self, engine: &Engine) {
+        let mut idle = 0_u32;
+        while !self.stop.load(Ordering::SeqCst) {
+            if self.running.load(Ordering::SeqCst) > 0 {
+                idle = 0;
+            } else {
+                idle = idle.saturating_add(1);
+            }
+            if idle > IDLE_TICKS {
+                self.asleep.store(true, Ordering::SeqCst);
+                // A guest that came between the check and the store above has seen no sleeper, so the
+                // count is read once more before parking.
+                while self.asleep.load(Ordering::SeqCst)
+                    && self.running.load(Ordering::SeqCst) == 0
+                    && !self.stop.load(Ordering::SeqCst)
+                {
+                    thread::park();
+                }
+                self.asleep.store(false, Ordering::SeqCst);
+                idle = 0;
+            }
+            thread::sleep(TICK);
+            engine.increment_epoch();
+        }
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::SeqCst);
+        self.unpark.unpark();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the epoch ticker had panicked");
+        }
+    }
+}
+
+/// See [`Ticker::guard`].
+pub(crate) struct TickerGuard(Arc<Ticker>);
+
+impl Drop for TickerGuard {
+    fn drop(&mut self) {
+        self.0.shared.running.fetch_sub(1, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,226 @@
+//! The room's front: one engine, its modules, and the ways into a guest.
+
+use crate::admission::{Admission, Place};
+use crate::config::GuestConfig;
+use crate::cpu::{BackLane, Meter, Ticker, TickerGuard};
+use crate::invoke::body::Capped;
+use crate::invoke::{Call, Ended, Reply, fast, fields, http02, http03, streamed};
+use crate::module::check::{Lane, Names};
+use crate::module::compiled::CompiledStore;
+use crate::module::registry::Registry;
+use crate::module::{Handler, Module};
+use crate::store::{GuestState, StoreMaker};
+use crate::{BodyError, GuestError, LimitHit, engine, linker};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http_body_util::BodyExt;
+use rowhouse_base::{Digest, Limits};
+use rowhouse_data::Data;
+use rowhouse_tenant::Tenant;
+use std::collections::HashSet;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Engine, Store};
+use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
+
+mod prepare;
+
+/// Runs guests. One per process.
+pub struct Guests {
+    engine: Engine,
+    linker: Linker<GuestState>,
+    stores: StoreMaker,
+    modules: Registry,
+    compiled: CompiledStore,
+    admission: Arc<Admission>,
+    back: Arc<BackLane>,
+    ticker: Arc<Ticker>,
+    max_module_bytes: u64,
+    instances: u32,
+}
+
+/// Why the room could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("set up the WebAssembly engine: {0}")]
+pub struct SetupError(String);
+
+/// What a guest holds while it runs.
+struct Running {
+    _place: Option<Place>,
+    _ticker: TickerGuard,
+}
+
+impl Guests {
+    /// Sets up the engine, the linker and the threads.
+    ///
+    /// # Errors
+    /// Where the machine has no room for even a small pool, or the folder of compiled code can't be used.
+    pub fn new(config: &GuestConfig, data: Arc<Data>) -> Result<Arc<Self>, SetupError> {
+        let wasm = |error: wasmtime::Error| SetupError(format!("{error:#}"));
+        let io = |error: std::io::Error| SetupError(error.to_string());
+        let sized = engine::build(config).map_err(wasm)?;
+        let engine = sized.engine;
+        let linker = linker::build(&engine).map_err(wasm)?;
+        let compiled = CompiledStore::open(&engine, &config.compiled_dir)
+            .map_err(|error| SetupError(rowhouse_base::Chain(&error).to_string()))?;
+        let patience = Duration::from_millis(config.queue_ms.into());
+        Ok(Arc::new(Self {
+            stores: StoreMaker { engine: engine.clone(), data },
+            modules: Registry::new(),
+            compiled,
+            admission: Admission::new(sized.instances, patience),
+            back: Arc::new(BackLane::start().map_err(io)?),
+            ticker: Arc::new(Ticker::start(engine.clone()).map_err(io)?),
+            max_module_bytes: config.max_module_bytes,
+            instances: sized.instances,
+            linker,
+            engine,
+        }))
+    }
+
+    /// How many guests may run at the same time.
+    #[must_use]
+    pub fn instances(&self) -> u32 {
+        self.instances
+    }
+
+    /// Answers a request.
+    ///
+    /// Cancel-safe: a visitor who leaves ends their guest, and what it had not committed is undone.
+    ///
+    /// # Errors
+    /// [`GuestError`] says whether a limit, the guest, the load or the host is the cause.
+    pub async fn handle(&self, call: Call) -> Result<Reply, GuestError> {
+        let release = call.tenant.release.as_ref().ok_or(GuestError::NoRelease)?;
+        let module = self.modules.get(&release.digest).ok_or(GuestError::NotReady(release.digest))?;
+        match &module.handler {
+            Handler::Fast(_) => self.handle_fast(module, call).await,
+            Handler::Http02(_) | Handler::Http03(_) => self.handle_http(module, call).await,
+        }
+    }
+
+    async fn handle_fast(&self, module: Arc<Module>, call: Call) -> Result<Reply, GuestError> {
+        let limits = Arc::clone(&call.tenant.limits);
+        let (mut parts, body) = call.request.into_parts();
+        fields::strip(&mut parts.headers, false);
+        // The body is read before a place is taken: a slow visitor must not hold one.
+        let body = collect(body, &limits).await?;
+        let running = self.enter(&call.tenant).await?;
+        let user = call.visitor.user.clone();
+        let store = self.stores.for_tenant(&call.tenant, user, module.uses_files).await?;
+        let meter = Arc::clone(&store.data().meter);
+        let request = fast::request(&parts, call.visitor, body);
+        let wall = limits.wall();
+        let work = async move {
+            let Handler::Fast(pre) = &module.handler else { return Err(lane_changed()) };
+            fast::run(pre.clone(), store, request, &limits).await
+        };
+        let (response, usage) = self.limited(meter, wall, running, work).await?;
+        Ok(Reply { response, usage: Some(usage) })
+    }
+
+    async fn handle_http(&self, module: Arc<Module>, call: Call) -> Result<Reply, GuestError> {
+        let limits = Arc::clone(&call.tenant.limits);
+        let running = self.enter(&call.tenant).await?;
+        let user = call.visitor.user.clone();
+        let store = self.stores.for_tenant(&call.tenant, user, module.uses_files).await?;
+        let meter = Arc::clone(&store.data().meter);
+        let (scheme, request) = for_wasi(call.request, &call.visitor, &limits)?;
+        let (head, answer) = oneshot::channel();
+        let wall = limits.wall();
+        let theirs = Arc::clone(&limits);
+        let work = async move {
+            match &module.handler {
+                Handler::Http02(pre) => http02::run(pre.clone(), store, request, scheme, head, &theirs).await,
+                Handler::Http03(pre) => http03::run(pre.clone(), store, request, head, &theirs).await,
+                Handler::Fast(_) => Err(lane_changed()),
+            }
+        };
+        let guest = Box::pin(self.limited(meter, wall, running, work));
+        let (response, usage) = streamed::answer(guest, answer, &limits).await?;
+        Ok(Reply { response, usage })
+    }
+
+    async fn enter(&self, tenant: &Tenant) -> Result<Running, GuestError> {
+        let place = self.admission.enter(tenant.id, &tenant.limits).await?;
+        Ok(Running { _place: Some(place), _ticker: self.ticker.guard() })
+    }
+
+    /// Wraps a guest's work in its limits: panics stop here, the wall clock ends it, CPU time is
+    /// counted, and what it holds is given back at its end, however that comes.
+    fn limited<T: Send + 'static>(
+        &self,
+        meter: Arc<Meter>,
+        wall: Duration,
+        running: Running,
+        work: impl Future<Output = Ended<T>> + Send + 'static,
+    ) -> impl Future<Output = Ended<T>> + Send + 'static {
+        let back = Arc::clone(&self.back);
+        async move {
+            let caught = AssertUnwindSafe(work).catch_unwind();
+            let ended = tokio::time::timeout(wall, back.drive(&meter, caught)).await;
+            drop(running);
+            match ended {
+                Ok(Some(Ok(ended))) => ended,
+                Ok(Some(Err(panic))) => Err(GuestError::Host(format!("panicked: {}", panic_text(&*panic)))),
+                Ok(None) => Err(GuestError::Host("the guest's thread is gone".into())),
+                Err(_elapsed) => {
+                    let millis = u32::try_from(wall.as_millis()).unwrap_or(u32::MAX);
+                    Err(GuestError::Limit(LimitHit::Wall(millis)))
+                }
+            }
+        }
+    }
+}
+
+fn lane_changed() -> GuestError {
+    GuestError::Host("the module's lane changed under a request".into())
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(text), _) => text,
+        (None, Some(text)) => text,
+        (None, None) => "without a text",
+    }
+}
+
+async fn collect(body: crate::RequestBody, limits: &Limits) -> Result<Bytes, GuestError> {
+    use http_body::Body;
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    let capped = Capped::new(body, limits.request_bytes);
+    match tokio::time::timeout(limits.wall(), capped.collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(BodyError::Limit(limit))) => Err(GuestError::Limit(limit)),
+        Ok(Err(error)) => Err(GuestError::RequestBody(error.to_string())),
+        Err(_elapsed) => Err(GuestError::RequestBody(format!("it took longer than {} ms", limits.wall_ms))),
+    }
+}
+
+/// The request as wasi:http guests get it: an absolute URI, and the base path in `x-forwarded-prefix`.
+fn for_wasi(
+    request: http::Request<crate::RequestBody>,
+    visitor: &crate::Visitor,
+    limits: &Limits,
+) -> Result<(Scheme, http::Request<wasmtime_wasi_http::WasiBody>), GuestError> {
+    let bad = |error: http::Error| GuestError::Host(format!("build the guest's request: {error}"));
+    let (mut parts, body) = request.into_parts();
+    fields::strip(&mut parts.headers, false);
+    let (scheme, authority) = visitor.origin.split_once("://").unwrap_or(("http", "localhost"));
+    let path = parts.uri.path_and_query().map_or("/", |both| both.as_str());
+    parts.uri = http::Uri::builder().scheme(scheme).authority(authority).path_and_query(path).build().map_err(bad)?;
+    if !visitor.base_path.is_empty()
+        && let Ok(prefix) = http::HeaderValue::from_str(&visitor.base_path)
+    {
+        parts.headers.insert("x-forwarded-prefix", prefix);
+    }
+    let body = Capped::new(body, limits.request_bytes).map_err(Into::into).boxed_unsync();
+    let scheme = if scheme == "https" { Scheme::Https } else { Scheme::Http };
+    Ok((scheme, http::Request::from_parts(parts, body)))
+}

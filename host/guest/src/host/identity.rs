@@ -1,0 +1,14 @@
+//! `rowhouse:host/identity`: the signed-in user, never a password or a token.
+
+use crate::store::GuestState;
+use rowhouse_bindings::host::identity::{Host, User};
+
+impl Host for GuestState {
+    fn current(&mut self) -> wasmtime::Result<Option<User>> {
+        Ok(self.scope()?.user.as_ref().map(|user| User {
+            id: user.id.to_string(),
+            name: user.name.clone(),
+            roles: user.roles.clone(),
+        }))
+    }
+}

@@ -1,0 +1,101 @@
+//! Compiled code on disk, named by (engine, digest), and the threads that make it.
+//!
+//! The files hold native code: whoever can write them runs code in the server. So the folder belongs
+//! to the server's user alone, and loading is the one audited use of `unsafe` in the host. A file that
+//! another version of wasmtime made has another name and is never loaded.
+
+use crate::cpu::lower_priority;
+use rowhouse_base::Digest;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// The folder of compiled code and its compiler threads.
+pub(crate) struct CompiledStore {
+    dir: PathBuf,
+    engine_hash: u64,
+    threads: rayon::ThreadPool,
+}
+
+/// Why compiled code could not be kept or read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CompiledError {
+    #[error("use the folder of compiled code {path}")]
+    Folder {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the folder of compiled code {path} can be written by others: run `chmod 700` on it")]
+    OpenToOthers { path: PathBuf },
+    #[error("start the compiler's threads: {0}")]
+    Threads(String),
+}
+
+impl CompiledStore {
+    pub(crate) fn open(engine: &Engine, dir: &Path) -> Result<Self, CompiledError> {
+        let folder = |source| CompiledError::Folder { path: dir.to_owned(), source };
+        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(folder)?;
+        let mode = fs::metadata(dir).map_err(folder)?.permissions().mode();
+        if mode & 0o022 != 0 {
+            return Err(CompiledError::OpenToOthers { path: dir.to_owned() });
+        }
+        let mut hasher = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        let threads = rayon::ThreadPoolBuilder::new()
+            .thread_name(|index| format!("compile-{index}"))
+            .start_handler(|_| lower_priority())
+            .build()
+            .map_err(|error| CompiledError::Threads(error.to_string()))?;
+        Ok(Self { dir: dir.to_owned(), engine_hash: hasher.finish(), threads })
+    }
+
+    fn path(&self, digest: &Digest) -> PathBuf {
+        self.dir.join(format!("{:016x}-{digest}.cwasm", self.engine_hash))
+    }
+
+    /// Loads compiled code, none where there is no usable file.
+    pub(crate) fn load(&self, engine: &Engine, digest: &Digest) -> Option<Component> {
+        let path = self.path(digest);
+        if !path.exists() {
+            return None;
+        }
+        #[expect(
+            unsafe_code,
+            reason = "the file was written by this host: the folder belongs to its user alone (checked in `open`), \
+                      the name carries the engine's hash, and writes are atomic"
+        )]
+        // SAFETY: see the reason above; these are the conditions `deserialize_file` asks for.
+        let loaded = unsafe { Component::deserialize_file(engine, &path) };
+        match loaded {
+            Ok(component) => Some(component),
+            Err(error) => {
+                tracing::warn!(%digest, error = %format!("{error:#}"), "compile again: the stored code can't be used");
+                None
+            }
+        }
+    }
+
+    /// Compiles on threads of low priority, keeps the code on disk and loads it. Blocks the caller.
+    pub(crate) fn compile(&self, engine: &Engine, digest: &Digest, bytes: &[u8]) -> wasmtime::Result<Component> {
+        let code = self.threads.install(|| engine.precompile_component(bytes))?;
+        if let Err(error) = self.keep(digest, &code) {
+            return Err(wasmtime::format_err!("keep the compiled code in {}: {error}", self.dir.display()));
+        }
+        self.load(engine, digest).ok_or_else(|| wasmtime::format_err!("the code compiled just now can't be loaded"))
+    }
+
+    fn keep(&self, digest: &Digest, code: &[u8]) -> io::Result<()> {
+        let target = self.path(digest);
+        let draft = target.with_extension(format!("{}.draft", std::process::id()));
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        file.write_all(code)?;
+        file.sync_all()?;
+        fs::rename(&draft, &target)?;
+        File::open(&self.dir)?.sync_all()
+    }
+}

@@ -1,0 +1,202 @@
+//! What a guest's store holds. It is built from one tenant for one piece of work and dropped with it:
+//! no field is ever set to another tenant's.
+
+use crate::cpu::Meter;
+use crate::host::files::FilesMeterSlot;
+use crate::host::outgoing::Outgoing;
+use crate::limiter::MemoryLimiter;
+use crate::log::GuestLog;
+use crate::{GuestError, LimitHit};
+use rowhouse_base::id::UserId;
+use rowhouse_base::{Limits, TenantName};
+use rowhouse_data::{Data, TenantDb};
+use rowhouse_tenant::Tenant;
+use std::sync::Arc;
+use wasmtime::component::ResourceTable;
+use wasmtime::{Engine, Store, Trap, UpdateDeadline};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+/// A host function copies at most this much of a guest's lists and strings in one call.
+const HOSTCALL_BYTES: usize = 32 << 20;
+
+/// Random bytes a guest may ask for in one call.
+const RANDOM_BYTES: u64 = 64 << 10;
+
+/// Who looks at the site, and from where.
+#[derive(Clone, Debug, Default)]
+pub struct Visitor {
+    /// `https://host[:port]` as the visitor used it.
+    pub origin: String,
+    /// What precedes the path in the visitor's URL: empty, or `/NAME`.
+    pub base_path: String,
+    /// The signed-in user of this site.
+    pub user: Option<SignedInUser>,
+}
+
+/// A signed-in user as a guest may see them.
+#[derive(Clone, Debug)]
+pub struct SignedInUser {
+    /// The user.
+    pub id: UserId,
+    /// The name they sign in with.
+    pub name: String,
+    /// `owner`, `editor`.
+    pub roles: Vec<String>,
+}
+
+/// The tenant a guest works for, and what it did so far.
+pub(crate) struct Scope {
+    pub(crate) tenant: Arc<Tenant>,
+    pub(crate) db: TenantDb,
+    pub(crate) user: Option<SignedInUser>,
+    pub(crate) tags: Vec<String>,
+}
+
+/// The data of a guest's store.
+pub(crate) struct GuestState {
+    scope: Option<Scope>,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    outgoing: Outgoing,
+    pub(crate) files: Option<FilesMeterSlot>,
+    pub(crate) table: ResourceTable,
+    pub(crate) limiter: MemoryLimiter,
+    pub(crate) meter: Arc<Meter>,
+}
+
+/// Makes stores.
+pub(crate) struct StoreMaker {
+    pub(crate) engine: Engine,
+    pub(crate) data: Arc<Data>,
+}
+
+impl StoreMaker {
+    /// A store for a piece of work of this tenant. `with_files` where the module can open files.
+    ///
+    /// # Errors
+    /// [`GuestError::Host`] where the tenant's folder can't be opened.
+    pub(crate) async fn for_tenant(
+        &self,
+        tenant: &Arc<Tenant>,
+        user: Option<SignedInUser>,
+        with_files: bool,
+    ) -> Result<Store<GuestState>, GuestError> {
+        let mut wasi = sandbox(&tenant.limits, Some(&tenant.name));
+        let mut files = None;
+        if with_files {
+            let folder = self.data.files(tenant).await.map_err(|error| host_error(&error))?;
+            wasi.preopened_dir(&folder.path, "/files", FsPerms::ReadWrite)
+                .map_err(|error| GuestError::Host(format!("open the tenant's files: {error:#}")))?;
+            files = Some(FilesMeterSlot::new(folder.meter));
+        }
+        let scope = Scope { db: self.data.open(tenant), tenant: Arc::clone(tenant), user, tags: Vec::new() };
+        Ok(self.assemble(Some(scope), wasi, files, &tenant.limits))
+    }
+
+    /// A store that belongs to no tenant, for reading a module's schema: every host call traps in it.
+    pub(crate) fn for_nobody(&self, limits: &Limits) -> Store<GuestState> {
+        self.assemble(None, sandbox(limits, None), None, limits)
+    }
+
+    fn assemble(
+        &self,
+        scope: Option<Scope>,
+        mut wasi: wasmtime_wasi::WasiCtxBuilder,
+        files: Option<FilesMeterSlot>,
+        limits: &Limits,
+    ) -> Store<GuestState> {
+        let mut http = WasiHttpCtx::new();
+        // The in-memory form of a field map is about four times the bytes on the wire.
+        http.set_field_size_limit(usize::try_from(limits.header_bytes).unwrap_or(usize::MAX).saturating_mul(4));
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(usize::try_from(limits.resources).unwrap_or(usize::MAX));
+        let state = GuestState {
+            scope,
+            wasi: wasi.build(),
+            http,
+            outgoing: Outgoing,
+            files,
+            table,
+            limiter: MemoryLimiter::new(limits),
+            meter: Meter::new(limits.cpu()),
+        };
+        let mut store = Store::new(&self.engine, state);
+        store.limiter(|state| &mut state.limiter);
+        store.set_hostcall_fuel(HOSTCALL_BYTES);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|context| {
+            if context.data().meter.may_go_on() {
+                Ok(UpdateDeadline::Yield(1))
+            } else {
+                Ok(UpdateDeadline::Interrupt)
+            }
+        });
+        store
+    }
+}
+
+fn sandbox(limits: &Limits, tenant: Option<&TenantName>) -> wasmtime_wasi::WasiCtxBuilder {
+    let mut wasi = WasiCtx::builder();
+    wasi.allow_tcp(false).allow_udp(false).max_random_size(RANDOM_BYTES);
+    if let Some(name) = tenant {
+        let log = GuestLog::new(name.clone(), limits.log_bytes);
+        wasi.stdout(log.clone()).stderr(log);
+    }
+    wasi
+}
+
+fn host_error(error: &(dyn std::error::Error + 'static)) -> GuestError {
+    GuestError::Host(rowhouse_base::Chain(error).to_string())
+}
+
+impl GuestState {
+    /// The tenant this store was built from.
+    ///
+    /// # Errors
+    /// A trap, where the module calls the host while only its schema is being read.
+    pub(crate) fn scope(&mut self) -> wasmtime::Result<&mut Scope> {
+        self.scope.as_mut().ok_or_else(|| {
+            wasmtime::format_err!("the host was called while reading the schema, which must not need a tenant")
+        })
+    }
+
+    /// The tags of the page, leaving none behind.
+    pub(crate) fn take_tags(&mut self) -> Vec<String> {
+        self.scope.as_mut().map(|scope| std::mem::take(&mut scope.tags)).unwrap_or_default()
+    }
+
+    /// The tenant's database session, where there is a tenant.
+    pub(crate) fn db(&self) -> Option<&TenantDb> {
+        self.scope.as_ref().map(|scope| &scope.db)
+    }
+
+    /// Says why a guest ended: a limit where one was hit, else its trap.
+    pub(crate) fn explain(&self, error: &wasmtime::Error, limits: &Limits) -> GuestError {
+        if self.meter.is_exhausted() {
+            return GuestError::Limit(LimitHit::Cpu(limits.cpu_ms));
+        }
+        if let Some(refused) = self.limiter.refused() {
+            return GuestError::Limit(refused);
+        }
+        if error.downcast_ref::<Trap>() == Some(&Trap::StackOverflow) {
+            return GuestError::Limit(LimitHit::Stack);
+        }
+        if let Some(wasmtime::component::ResourceTableError::Full) = error.downcast_ref() {
+            return GuestError::Limit(LimitHit::Resources(limits.resources));
+        }
+        GuestError::Trap(format!("{error:#}"))
+    }
+}
+
+impl WasiView for GuestState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for GuestState {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.outgoing, table: &mut self.table, ctx: &mut self.http }
+    }
+}

@@ -1,0 +1,111 @@
+//! The native rivals: what someone would write who needs neither tenants nor isolation.
+//!
+//! `rowhouse-rival hello|rusqlite|sqlx PORT FOLDER` serves the same answers as the guests `hello` and
+//! `page` on loopback, as fast as this stack goes, and prints `ready` when it listens. It does no more
+//! work than the guests do: the page is queried and rendered for every request.
+#![expect(clippy::print_stdout, reason = "tells that it is ready")]
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context as _, Result, bail};
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::Html;
+use axum::routing::get;
+use rowhouse_bench_page::{Article, NOW, QUERY, render, schema};
+use sqlx::Row as _;
+
+type Page = Result<Html<String>, (StatusCode, String)>;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let [_, kind, port, folder] = arguments.as_slice() else {
+        bail!("usage: rowhouse-rival hello|rusqlite|sqlx PORT FOLDER");
+    };
+    let file = PathBuf::from(folder).join(format!("{kind}.db"));
+    let router = match kind.as_str() {
+        "hello" => Router::new().fallback(get(async || "Hello from the fast lane\n")),
+        "rusqlite" => with_rusqlite(&file)?,
+        "sqlx" => with_sqlx(&file).await?,
+        other => bail!("no rival `{other}`"),
+    };
+    let port: u16 = port.parse().context("read the port")?;
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.context("listen")?;
+    println!("ready");
+    axum::serve(listener, router).await.context("serve")
+}
+
+fn fill(file: &Path) -> Result<rusqlite::Connection> {
+    // Left by a run that was stopped.
+    let _ = std::fs::remove_file(file);
+    let connection = rusqlite::Connection::open(file).context("open the database")?;
+    connection.pragma_update(None, "journal_mode", "WAL").context("set the journal mode")?;
+    for statement in schema() {
+        connection.execute_batch(&statement).context("make the table")?;
+    }
+    Ok(connection)
+}
+
+/// In line on the async worker, one connection per worker: the fastest way there is.
+fn with_rusqlite(file: &Path) -> Result<Router> {
+    drop(fill(file)?);
+    let connections: Vec<Mutex<rusqlite::Connection>> = (0..std::thread::available_parallelism()?.get())
+        .map(|_| rusqlite::Connection::open(file).map(Mutex::new))
+        .collect::<Result<_, _>>()
+        .context("open the database")?;
+    let connections = Arc::new(connections);
+    Ok(Router::new().fallback(get(async move || rusqlite_page(&connections))))
+}
+
+fn rusqlite_page(connections: &[Mutex<rusqlite::Connection>]) -> Page {
+    // The first free one; when all are taken, wait for the first.
+    let free = connections.iter().find_map(|connection| connection.try_lock().ok());
+    let connection = match (free, connections.first()) {
+        (Some(connection), _) => connection,
+        (None, Some(first)) => first.lock().unwrap_or_else(PoisonError::into_inner),
+        (None, None) => return Err(fault("no connection")),
+    };
+    let mut statement = connection.prepare_cached(QUERY).map_err(fault)?;
+    let rows: Vec<(i64, String, String, i64)> = statement
+        .query_map([NOW], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+        .map_err(fault)?
+        .collect::<Result<_, _>>()
+        .map_err(fault)?;
+    Ok(Html(render(rows.iter().map(|(id, title, summary, published)| Article {
+        id: *id,
+        title,
+        summary,
+        published: *published,
+    }))))
+}
+
+/// As sqlx's documentation shows it, with its pool.
+async fn with_sqlx(file: &Path) -> Result<Router> {
+    drop(fill(file)?);
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+    let pool = sqlx::SqlitePool::connect_with(options).await.context("open the database")?;
+    Ok(Router::new().fallback(get(async move || sqlx_page(&pool).await)))
+}
+
+async fn sqlx_page(pool: &sqlx::SqlitePool) -> Page {
+    let rows = sqlx::query(QUERY).bind(NOW).fetch_all(pool).await.map_err(fault)?;
+    let articles: Vec<Article<'_>> = rows
+        .iter()
+        .map(|row| {
+            Ok(Article {
+                id: row.try_get(0)?,
+                title: row.try_get(1)?,
+                summary: row.try_get(2)?,
+                published: row.try_get(3)?,
+            })
+        })
+        .collect::<Result<_, sqlx::Error>>()
+        .map_err(fault)?;
+    Ok(Html(render(articles)))
+}
+
+fn fault(error: impl std::fmt::Display) -> (StatusCode, String) {
+    (StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+}

@@ -1,0 +1,145 @@
+//! The server under test, driven as an operator does: its command line and its API.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Value, json};
+
+use crate::answer::agent;
+use crate::places::{Places, free_port};
+use crate::server::Server;
+
+/// How long an activation may take.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// How many tenants are created at the same time.
+const HANDS: u32 = 8;
+
+/// A running `rowhouse serve` with its operator's token.
+pub(crate) struct Host {
+    pub(crate) server: Server,
+    data: PathBuf,
+    token: String,
+}
+
+impl Host {
+    /// Starts on an empty data folder.
+    pub(crate) fn start(places: &Places, name: &str) -> Result<Self> {
+        let data = places.fresh(&format!("data-{name}"))?;
+        Self::start_on(places, data)
+    }
+
+    /// Ends the server and starts it again on the same data.
+    pub(crate) fn restart(self, places: &Places) -> Result<Self> {
+        let data = self.data.clone();
+        drop(self);
+        Self::start_on(places, data)
+    }
+
+    fn start_on(places: &Places, data: PathBuf) -> Result<Self> {
+        let port = free_port()?;
+        let mut command = Command::new(places.rowhouse());
+        command.arg("serve").arg("--data").arg(&data).args(["--listen", &format!("127.0.0.1:{port}")]);
+        // Its log would be this program's output.
+        let log = fs::File::create(data.with_extension("log")).context("make the log")?;
+        command.stderr(log);
+        let server = Server::start_until(&mut command, port, "ready ")?;
+        let file = data.join("operator.token");
+        let token = fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
+        Ok(Self { server, data, token: token.trim().to_owned() })
+    }
+
+    /// Stores a guest as a release.
+    pub(crate) fn push(&self, places: &Places, guest: &str, name: &str, version: &str) -> Result<()> {
+        let file = places.guest(guest);
+        let bytes = fs::read(&file).with_context(|| format!("read {}", file.display()))?;
+        let url = self.api(&format!("releases?name={name}&version={version}"));
+        let answer = agent()
+            .post(&url)
+            .header("authorization", format!("Bearer {}", self.token))
+            .header("content-type", "application/wasm")
+            .send(&bytes);
+        read(answer, &format!("push {guest}")).map(drop)
+    }
+
+    /// Creates a tenant that is served under its name.
+    pub(crate) fn create(&self, name: &str, release: Option<&str>) -> Result<()> {
+        let body =
+            json!({ "name": name, "title": format!("Tenant {name}"), "release": release, "settings": {} });
+        self.post("tenants", &body).map(drop)
+    }
+
+    /// Creates `count` tenants named `PREFIX1`, `PREFIX2`, …
+    pub(crate) fn create_many(&self, prefix: &str, count: u32, release: Option<&str>) -> Result<()> {
+        let next = AtomicU32::new(1);
+        let results: Vec<Result<()>> = std::thread::scope(|scope| {
+            let work = || {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number > count {
+                        return Ok(());
+                    }
+                    self.create(&format!("{prefix}{number}"), release)?;
+                }
+            };
+            let hands: Vec<_> = (0..HANDS).map(|_| scope.spawn(work)).collect();
+            hands.into_iter().map(|hand| hand.join().unwrap_or_else(|_| bail!("creating panicked"))).collect()
+        });
+        results.into_iter().collect()
+    }
+
+    /// Moves all tenants to a release; gives how long it took.
+    pub(crate) fn activate(&self, release: &str) -> Result<Duration> {
+        let begin = Instant::now();
+        let mut activation = self.post("activations", &json!({ "release": release }))?;
+        let id = activation.get("id").and_then(Value::as_str).context("an activation without id")?.to_owned();
+        while activation.get("finished_at").is_none_or(Value::is_null) {
+            if begin.elapsed() > PATIENCE {
+                bail!("the activation of {release} does not end: {activation}");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+            activation = self.get(&format!("activations/{id}"))?;
+        }
+        let failed = activation.get("failed").and_then(Value::as_array).map_or(0, Vec::len);
+        if failed > 0 {
+            bail!("the activation of {release} failed for {failed} tenants: {activation}");
+        }
+        Ok(begin.elapsed())
+    }
+
+    fn get(&self, path: &str) -> Result<Value> {
+        let answer =
+            agent().get(self.api(path)).header("authorization", format!("Bearer {}", self.token)).call();
+        read(answer, path)
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        let answer = agent()
+            .post(self.api(path))
+            .header("authorization", format!("Bearer {}", self.token))
+            .header("content-type", "application/json")
+            .send(body.to_string());
+        read(answer, path)
+    }
+
+    fn api(&self, path: &str) -> String {
+        format!("{}/-/api/v1/{path}", self.server.url())
+    }
+}
+
+fn read(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>, what: &str) -> Result<Value> {
+    let mut answer = answer.with_context(|| format!("ask the API for {what}"))?;
+    let status = answer.status();
+    let body = answer.body_mut().read_to_string().with_context(|| format!("read the answer to {what}"))?;
+    if !status.is_success() {
+        bail!("the API answered {status} to {what}: {body}");
+    }
+    if body.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_str(&body).with_context(|| format!("read the answer to {what}: {body}"))
+}

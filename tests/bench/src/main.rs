@@ -1,0 +1,65 @@
+//! Measures the server against native servers, nginx and `wasmtime serve`, and writes a table.
+//!
+//! Everything runs on this machine, on loopback, with load and server on the same cores: the figures
+//! compare within one run only. Answers are checked before they are counted. Nothing is asserted by
+//! time. `cargo xtask bench` builds what is needed and names it in the environment.
+#![expect(clippy::print_stdout, reason = "a program for the terminal")]
+
+mod answer;
+mod host;
+mod load;
+mod paced;
+mod places;
+mod rivals;
+mod rounds;
+mod sections;
+mod server;
+mod table;
+
+use anyhow::{Context as _, Result, bail};
+
+use places::Places;
+use table::Report;
+
+/// How long and how often.
+#[derive(Debug, Clone, Copy)]
+struct Effort {
+    /// One short round, to show that it works.
+    quick: bool,
+    /// Counted rounds, after one warm-up.
+    rounds: u32,
+    /// Seconds of load in each.
+    seconds: u32,
+}
+
+fn main() -> Result<()> {
+    let mut wanted: Vec<String> = Vec::new();
+    let mut quick = false;
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "--quick" => quick = true,
+            name if sections::ALL.iter().any(|section| section.name == name) => wanted.push(argument),
+            other => bail!("no section or option `{other}`"),
+        }
+    }
+    let effort =
+        if quick { Effort { quick, rounds: 1, seconds: 1 } } else { Effort { quick, rounds: 5, seconds: 5 } };
+    let places = Places::find()?;
+    let mut report = Report::begin(effort);
+    let mut failed = Vec::new();
+    for section in sections::ALL {
+        if wanted.is_empty() || wanted.iter().any(|name| name == section.name) {
+            println!("==> {}", section.name);
+            if let Err(error) = (section.run)(&places, effort, &mut report) {
+                println!("    FAILED: {error:#}");
+                report.note(&format!("Section `{}` failed: {error:#}", section.name));
+                failed.push(section.name);
+            }
+        }
+    }
+    let text = report.into_markdown();
+    let file = places.work.join("RESULTS.md");
+    std::fs::write(&file, &text).with_context(|| format!("write {}", file.display()))?;
+    println!("\n{text}\nwritten to {}", file.display());
+    if failed.is_empty() { Ok(()) } else { bail!("failed: {}", failed.join(", ")) }
+}

@@ -1,0 +1,54 @@
+//! `cargo xtask bench`: builds host, guests and rivals, then runs the crate `rowhouse-bench`.
+
+use anyhow::Result;
+
+use crate::packages::{NGINX, WRK, provide};
+use crate::process::{cargo, program, run as start, target};
+use crate::{guests, tools};
+
+pub(crate) const HELP: &str = "\
+Usage: cargo xtask bench [SECTION]... [--quick]
+
+Measures the server against native servers, nginx and `wasmtime serve`, one after the other on this
+machine, and writes TARGET/bench/RESULTS.md. The first run builds everything in release mode.
+
+Sections (default: all):
+  dynamic  Smallest answers: fast lane, wasi:http 0.2 and 0.3
+  sql      A page of 20 rows
+  site     The home page of the shipped site
+  tenants  Requests spread over 1, 100 and 10,000 tenants
+  noisy    A quiet tenant beside each attack
+  density  Start time and memory with 0, 1,000 and 10,000 tenants
+  swap     Failed requests while the release of 100 tenants is changed
+
+Options:
+  --quick  One short round each: shows that it works, not how fast it is
+";
+
+/// The same version as the host's engine.
+const WASMTIME: &str = "48.0.8";
+
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let [wrk, nginx] = provide([&WRK, &NGINX])?;
+    guests::build()?;
+    start(&mut cargo(&[
+        "build",
+        "--release",
+        "--package",
+        "rowhouse",
+        "--package",
+        "rowhouse-bench",
+        "--bins",
+    ]))?;
+    let wasmtime = tools::wasmtime(WASMTIME)?;
+
+    let release = target().join("release");
+    let mut command = program(&release.join("rowhouse-bench").to_string_lossy(), &[]);
+    command
+        .args(arguments)
+        .env("ROWHOUSE_BENCH_TARGET", target())
+        .env("ROWHOUSE_BENCH_WRK", wrk)
+        .env("ROWHOUSE_BENCH_NGINX", nginx)
+        .env("ROWHOUSE_BENCH_WASMTIME", wasmtime);
+    start(&mut command)
+}
