@@ -7,7 +7,7 @@ use anyhow::Context;
 use rowhouse_base::secret::Secret;
 use rowhouse_cli::ConnectionArgs;
 use rowhouse_control::Control;
-use rowhouse_control::types::{CreateTenant, CreateUser, SetRoles};
+use rowhouse_control::types::{CreateTenant, CreateUser};
 use rowhouse_identity::Operator;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -79,8 +79,7 @@ async fn fill(control: &Arc<Control>, operator: &Operator) -> anyhow::Result<Opt
         if password.is_none() {
             password = make_owner(control, operator).await?;
         }
-        let roles = SetRoles { roles: vec!["owner".to_owned()] };
-        control.set_member(operator, name, OWNER, roles).await.with_context(|| format!("give {name} its owner"))?;
+        control.set_member(operator, name, OWNER, &["owner".to_owned()]).await.with_context(|| format!("give {name} its owner"))?;
     }
     Ok(password)
 }

@@ -10,6 +10,7 @@ pub mod hostname;
 pub mod id;
 pub mod limits;
 pub mod name;
+pub mod origin;
 pub mod secret;
 pub mod tasks;
 
@@ -19,3 +20,4 @@ pub use digest::Digest;
 pub use hostname::Hostname;
 pub use limits::Limits;
 pub use name::TenantName;
+pub use origin::Origin;

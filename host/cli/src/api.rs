@@ -99,7 +99,12 @@ impl Api {
     }
 
     /// Sends a request with a JSON body or none.
-    pub(crate) fn send(&self, method: Method, target: &Target, body: Option<&Value>) -> Result<Answer, Failure> {
+    pub(crate) fn send(
+        &self,
+        method: Method,
+        target: &Target,
+        body: Option<&Value>,
+    ) -> Result<Answer, Failure> {
         let mut request = Request::builder().method(method).uri(format!("{}{}", self.url, target.0));
         if let Some(body) = body {
             request = request.header(header::CONTENT_TYPE, "application/json");
@@ -127,7 +132,8 @@ impl Api {
         let mut cursor: Option<String> = None;
         loop {
             let wanted = most.map_or(PAGE, |most| most.saturating_sub(items.len()).min(PAGE));
-            let page = target.clone().with("limit", Some(&wanted.to_string())).with("cursor", cursor.as_deref());
+            let page =
+                target.clone().with("limit", Some(&wanted.to_string())).with("cursor", cursor.as_deref());
             let mut answer = self.get(&page)?;
             let Some(Value::Array(part)) = answer.get_mut("items").map(Value::take) else {
                 return Err(self.foreign("a list without items"));
@@ -147,7 +153,8 @@ impl Api {
     fn finish<B: AsSendBody>(&self, request: ureq::http::Result<Request<B>>) -> Result<Answer, Failure> {
         let mut request = request.map_err(|error| self.unreachable(error.into()))?;
         let headers = request.headers_mut();
-        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json, application/problem+json"));
+        headers
+            .insert(header::ACCEPT, HeaderValue::from_static("application/json, application/problem+json"));
         if let Some(token) = &self.token {
             let mut value = HeaderValue::try_from(format!("Bearer {}", token.reveal()))
                 .map_err(|_secret| Failure::usage("the token has characters that no token has"))?;
@@ -177,7 +184,8 @@ impl Api {
         if success && bytes.is_empty() {
             return Ok(Answer { status, body: Value::Object(Map::new()) });
         }
-        let is_json = content_type.starts_with("application/json") || content_type.starts_with("application/problem+json");
+        let is_json = content_type.starts_with("application/json")
+            || content_type.starts_with("application/problem+json");
         let parsed = if is_json { serde_json::from_slice::<Value>(&bytes).ok() } else { None };
         match parsed {
             Some(body) if success => Ok(Answer { status, body }),

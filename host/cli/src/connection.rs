@@ -109,7 +109,9 @@ impl TokenSource {
     /// What to do where the server doesn't accept this credential.
     pub(crate) fn hint(&self) -> String {
         match self {
-            Self::Given => "the token from --token or ROWHOUSE_TOKEN is unknown, revoked or expired there".to_owned(),
+            Self::Given => {
+                "the token from --token or ROWHOUSE_TOKEN is unknown, revoked or expired there".to_owned()
+            }
             Self::File(path) => format!(
                 "the token from {} is unknown to this server: name the server's own data folder with --data, or a \
                  token with --token or ROWHOUSE_TOKEN",

@@ -170,7 +170,9 @@ impl Failure {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Unreachable { url, source } => Some(unreachable_hint(url, source)),
-            Self::Foreign { .. } => Some("name the server's base address with --url or ROWHOUSE_URL".to_owned()),
+            Self::Foreign { .. } => {
+                Some("name the server's base address with --url or ROWHOUSE_URL".to_owned())
+            }
             Self::Refused(refusal) => refusal.hint(),
             Self::Usage { hint, .. } => hint.clone(),
             Self::Partly { .. } => Some("each failure is named above; the others are done".to_owned()),
@@ -182,9 +184,12 @@ impl Failure {
 fn unreachable_hint(url: &str, source: &ureq::Error) -> String {
     match source {
         ureq::Error::Timeout(_) => {
-            "the server took too long; what was asked for may still be under way, so look before asking again".to_owned()
+            "the server took too long; what was asked for may still be under way, so look before asking again"
+                .to_owned()
         }
         ureq::Error::HostNotFound => format!("the host in {url} has no address: check the spelling of --url"),
-        _ => format!("no server at {url}: start one with `rowhouse serve`, or name it with --url or ROWHOUSE_URL"),
+        _ => format!(
+            "no server at {url}: start one with `rowhouse serve`, or name it with --url or ROWHOUSE_URL"
+        ),
     }
 }

@@ -67,5 +67,9 @@ impl Drop for Progress {
 }
 
 fn target(screen: &Screen<'_>) -> ProgressDrawTarget {
-    if screen.can_animate && !screen.json { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() }
+    if screen.can_animate && !screen.json {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    }
 }

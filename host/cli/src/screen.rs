@@ -78,7 +78,8 @@ impl Screen<'_> {
 /// without those that turn the direction of writing.
 pub(crate) fn plain(text: &str) -> String {
     let hostile = |c: char| {
-        c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+        c.is_control()
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
     };
     text.chars().map(|c| if hostile(c) { ' ' } else { c }).collect()
 }

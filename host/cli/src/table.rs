@@ -25,10 +25,9 @@ struct Column {
 impl Table {
     /// A table with these columns. A title that begins with `#` is of a column of numbers.
     pub(crate) fn new(titles: &[&'static str]) -> Self {
-        let columns = titles.iter().map(|title| Column {
-            title: title.trim_start_matches('#'),
-            numeric: title.starts_with('#'),
-        });
+        let columns = titles
+            .iter()
+            .map(|title| Column { title: title.trim_start_matches('#'), numeric: title.starts_with('#') });
         Self { columns: columns.collect(), rows: Vec::new() }
     }
 

@@ -1,5 +1,4 @@
 //! Whole commands against a stub of the server: what they ask, print, and end with.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests stop at the first surprise")]
 
 mod stub;
 
@@ -153,7 +152,8 @@ fn each_refusal_has_its_code_and_hint() {
 fn every_field_error_is_shown() {
     let server = Stub::start(|_| {
         let mut document = problem(422, "two fields are wrong");
-        document["errors"] = json!([{"field": "name", "detail": "is taken"}, {"field": "locale", "detail": "is none"}]);
+        document["errors"] =
+            json!([{"field": "name", "detail": "is taken"}, {"field": "locale", "detail": "is none"}]);
         stub::json(422, &document)
     });
     let ran = run(&server.url, "tenant create rowing --locale xx");
@@ -186,7 +186,8 @@ fn the_token_of_the_data_folder() {
 
 #[test]
 fn deleting_wants_the_name() {
-    let server = Stub::start(|_| stub::json(202, &json!({"state": "trashed", "trash_until": "2026-03-08T09:30:00Z"})));
+    let server =
+        Stub::start(|_| stub::json(202, &json!({"state": "trashed", "trash_until": "2026-03-08T09:30:00Z"})));
     let script = run(&server.url, "tenant delete rowing");
     assert_eq!(script.code, 2);
     assert!(script.notes.contains("add --confirm rowing"), "{}", script.notes);
@@ -198,7 +199,10 @@ fn deleting_wants_the_name() {
     let typed = run_typing(&server.url, "tenant delete rowing", Some("rowing\n"));
     assert_eq!((typed.code, typed.out.as_str()), (0, "rowing is in the trash until 2026-03-08 09:30:00Z\n"));
     assert_eq!(run(&server.url, "tenant delete rowing --confirm rowing --now").code, 0);
-    let lines = ["DELETE /-/api/v1/tenants/rowing?confirm=rowing", "DELETE /-/api/v1/tenants/rowing?confirm=rowing&now=true"];
+    let lines = [
+        "DELETE /-/api/v1/tenants/rowing?confirm=rowing",
+        "DELETE /-/api/v1/tenants/rowing?confirm=rowing&now=true",
+    ];
     assert_eq!(server.lines(), lines);
 }
 
@@ -207,7 +211,10 @@ fn the_receipt_of_a_deletion_is_shown() {
     let server = Stub::start(|_| {
         let removed = json!({"database_bytes": 2048, "files": 3});
         let after = json!({"database_bytes": 0, "files": 0});
-        stub::json(200, &json!({"tenant": "id", "name": "rowing", "removed": removed, "found_after": after, "at": "x"}))
+        stub::json(
+            200,
+            &json!({"tenant": "id", "name": "rowing", "removed": removed, "found_after": after, "at": "x"}),
+        )
     });
     let ran = run(&server.url, "tenant delete rowing --now --confirm rowing");
     assert_eq!(ran.out, "rowing is gone\nremoved: database 2.0 KiB, files 3\nfound afterwards: nothing\n");
@@ -232,7 +239,10 @@ fn setting_sends_only_what_was_named() {
     let ran = run(&server.url, "tenant set rowing tagline=a=b empty= --unset motto --url-prefix off");
     assert_eq!(ran.code, 0, "{}", ran.notes);
     let body: Value = serde_json::from_slice(&server.asked()[0].body).unwrap();
-    assert_eq!(body, json!({"settings": {"tagline": "a=b", "empty": "", "motto": null}, "url_prefix": false}));
+    assert_eq!(
+        body,
+        json!({"settings": {"tagline": "a=b", "empty": "", "motto": null}, "url_prefix": false})
+    );
     assert_eq!(run(&server.url, "tenant set rowing").code, 2);
     assert!(ran.out.contains("release     site@1.0.0 (abababababab)\n"), "{}", ran.out);
 }
@@ -277,7 +287,8 @@ fn a_component_is_pushed_and_its_digest_compared() {
 #[test]
 fn an_activation_is_watched_to_its_end() {
     let server = Stub::start(|line| {
-        let running = json!({"id": "a1", "release": "site@2.0.0", "state": "running", "total": 3, "moved": 1});
+        let running =
+            json!({"id": "a1", "release": "site@2.0.0", "state": "running", "total": 3, "moved": 1});
         let mut over = running.clone();
         over["state"] = json!("failed-partly");
         over["moved"] = json!(2);
@@ -298,7 +309,10 @@ fn the_last_activation_is_rolled_back() {
         false => stub::json(201, &json!({"id": "b1", "state": "done", "total": 1, "moved": 1})),
     });
     assert_eq!(run(&server.url, "module rollback --last").code, 0);
-    assert_eq!(server.lines(), ["GET /-/api/v1/activations?limit=1", "POST /-/api/v1/activations/a9/rollback"]);
+    assert_eq!(
+        server.lines(),
+        ["GET /-/api/v1/activations?limit=1", "POST /-/api/v1/activations/a9/rollback"]
+    );
     assert!(Root::try_parse_from(["rowhouse", "module", "rollback"]).is_err());
 }
 
@@ -346,7 +360,8 @@ fn only_addresses_of_servers_are_accepted() {
     }
     let remote: crate::ServerUrl = "http://sites.example/".parse().unwrap();
     assert!(remote.is_exposed() && remote.as_str() == "http://sites.example");
-    for local in ["http://localhost:1", "http://club.localhost", "http://127.0.0.1:8080", "http://[::1]:8080"] {
+    for local in ["http://localhost:1", "http://club.localhost", "http://127.0.0.1:8080", "http://[::1]:8080"]
+    {
         assert!(local.parse::<crate::ServerUrl>().unwrap().is_loopback(), "{local}");
     }
 }

@@ -15,7 +15,6 @@ mod status;
 mod tenants;
 mod tokens;
 
-pub use auth::OwnOrigin;
 pub use document::document;
 pub use problem::Problem;
 
@@ -33,7 +32,7 @@ type Answer<T> = Result<T, Problem>;
 
 /// The API over these services, all of it below [`BASE`].
 ///
-/// The caller may put a [`rowhouse_base::id::RequestId`] and an [`OwnOrigin`] into the request's
+/// The caller may put a [`rowhouse_base::id::RequestId`] and an [`rowhouse_base::Origin`] into the request's
 /// extensions; without them an id is made and the origin read from scheme and host.
 pub fn router(control: Arc<Control>) -> Router {
     let routes = Router::new()

@@ -19,8 +19,9 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::response::{IntoResponse, Redirect};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use rowhouse_identity::Identity;
 use std::sync::Arc;
 
 /// Where the console is on its host.
@@ -32,9 +33,9 @@ type State = axum::extract::State<Arc<Control>>;
 
 /// The console over these services: `/`, which leads to it, and everything below [`BASE`].
 ///
-/// The caller may put an [`crate::api::OwnOrigin`] into the request's extensions; without it the origin
-/// is read from scheme and host.
-pub fn router(control: Arc<Control>) -> Router {
+/// The caller may put an [`rowhouse_base::Origin`] into the request's extensions; without it the origin
+/// is read from scheme and host. There is no fallback, so that the API's router can be merged with this one.
+pub fn router(control: Arc<Control>, identity: Arc<Identity>) -> Router {
     let pages = Router::new()
         .route("/-/console/", get(overview::show))
         .route("/-/console/audit", get(overview::audit))
@@ -65,8 +66,11 @@ pub fn router(control: Arc<Control>) -> Router {
         .layer(DefaultBodyLimit::max(releases::UPLOAD_BYTES));
     let gated = pages
         .merge(uploads)
-        .fallback(overview::not_found)
-        .layer(middleware::from_fn_with_state(Arc::clone(&control), gate::pass))
+        .route("/-/console/{*rest}", any(overview::not_found))
+        .layer(middleware::from_fn_with_state(
+            gate::Gate { control: Arc::clone(&control), identity },
+            gate::pass,
+        ))
         .layer(middleware::from_fn(answer::protect));
     Router::new()
         .route("/", get(|| async { Redirect::to("/-/console/") }))
@@ -78,7 +82,8 @@ pub fn router(control: Arc<Control>) -> Router {
 
 /// The style sheet needs no session: the sign-in page of a browser that fetched it early would break otherwise.
 async fn stylesheet() -> impl IntoResponse {
-    let fields = [(CONTENT_TYPE, "text/css; charset=utf-8"), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
+    let fields =
+        [(CONTENT_TYPE, "text/css; charset=utf-8"), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
     (fields, views::STYLESHEET)
 }
 

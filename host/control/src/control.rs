@@ -12,7 +12,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Mutex, oneshot, watch};
 
 /// What the operator configured.
 #[derive(Clone, Debug)]
@@ -72,6 +72,8 @@ pub struct Control {
     pub(crate) data: Arc<dyn TenantData>,
     pub(crate) modules: Arc<dyn SiteModules>,
     pub(crate) reconciler: Reconciler,
+    /// Held while an activation runs in this process.
+    pub(crate) activating: Arc<Mutex<()>>,
 }
 
 impl fmt::Debug for Control {
@@ -101,7 +103,8 @@ impl Control {
             Arc::clone(&identity),
             Arc::new(config.limits.clone()),
         );
-        Ok(Arc::new(Self { config, store, directory, identity, data, modules, reconciler }))
+        let activating = Arc::default();
+        Ok(Arc::new(Self { config, store, directory, identity, data, modules, reconciler, activating }))
     }
 
     /// The identity room, for the front room and the console.

@@ -5,7 +5,7 @@
 //! 2. `let control = Control::open(config, directory, data, modules).await?` where `data` and `modules` are
 //!    the adapters of [`adapters`]; this opens the control database and makes the identity room
 //!    (`control.identity()`, for the front room)
-//! 3. `let first = control.bootstrap(&shipped).await?`: makes the first Super User and the operator's token
+//! 3. `let first = control.bootstrap(Some(&shipped)).await?`: makes the first Super User and the operator's token
 //!    where there is nobody, and pushes the shipped module where it is new
 //! 4. `control.recover().await?`: loads the snapshot and finishes what a crash left half done
 //! 5. `control.start(stop)`: the timer of the reconciler, the hourly purge, activations to resume

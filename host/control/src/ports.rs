@@ -61,7 +61,11 @@ pub trait TenantData: Send + Sync {
     fn provision<'a>(&'a self, tenant: &'a Arc<Tenant>) -> PortFuture<'a, ()>;
 
     /// Applies what is pending. A database that is ahead of the list stays as it is.
-    fn migrate<'a>(&'a self, tenant: &'a Arc<Tenant>, migrations: &'a [Migration]) -> PortFuture<'a, SchemaState>;
+    fn migrate<'a>(
+        &'a self,
+        tenant: &'a Arc<Tenant>,
+        migrations: &'a [Migration],
+    ) -> PortFuture<'a, SchemaState>;
 
     /// Removes everything of a tenant, and tells what it was. Nothing happens where nothing is.
     fn remove(&self, id: TenantId) -> PortFuture<'_, Kept>;

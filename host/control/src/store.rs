@@ -111,10 +111,8 @@ impl Store {
         let after = if whole { 0 } else { number(applied) };
         let changed = tenants::changed_after(&mut tx, after).await?;
         let removed = tenants::removed_after(&mut tx, after).await?;
-        let people = sql(
-            "SELECT COUNT(*) AS n FROM users WHERE gen > $1 \
-             UNION ALL SELECT COUNT(*) FROM membership_changes WHERE gen > $2",
-        )
+        let people = sql("SELECT COUNT(*) AS n FROM users WHERE gen > $1 \
+             UNION ALL SELECT COUNT(*) FROM membership_changes WHERE gen > $2")
         .bind(after)
         .bind(after)
         .fetch_all(&mut *tx)
@@ -136,7 +134,8 @@ impl Store {
             .await?;
         let Some(newest) = row.try_get::<Option<i64>, _>("newest")? else { return Ok(0) };
         sql("UPDATE control SET horizon = $1 WHERE id = 1").bind(newest).execute(&mut *change.tx).await?;
-        let gone = sql("DELETE FROM tombstones WHERE gen <= $1").bind(newest).execute(&mut *change.tx).await?;
+        let gone =
+            sql("DELETE FROM tombstones WHERE gen <= $1").bind(newest).execute(&mut *change.tx).await?;
         change.commit().await?;
         Ok(gone.rows_affected())
     }

@@ -1,5 +1,4 @@
 //! Stand-ins for the data and guest rooms in tests: they remember what was asked and fail where they are told to.
-#![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
 use crate::ports::{
     CheckError, Kept, Migration, ModuleFacts, PortError, PortFuture, SchemaState, SiteModules, TenantData,
@@ -78,7 +77,11 @@ impl TenantData for Rooms {
         })
     }
 
-    fn migrate<'a>(&'a self, tenant: &'a Arc<Tenant>, migrations: &'a [Migration]) -> PortFuture<'a, SchemaState> {
+    fn migrate<'a>(
+        &'a self,
+        tenant: &'a Arc<Tenant>,
+        migrations: &'a [Migration],
+    ) -> PortFuture<'a, SchemaState> {
         Box::pin(async move {
             self.step("migrate", Fault::Migrate).await?;
             if self.faults.lock().contains(&Fault::MigrateOf(tenant.name.to_string())) {
@@ -100,7 +103,8 @@ impl TenantData for Rooms {
 
     fn rescan(&self, id: TenantId) -> PortFuture<'_, Kept> {
         Box::pin(async move {
-            let left = self.faults.lock().contains(&Fault::Leftover) || self.databases.lock().contains_key(&id);
+            let left =
+                self.faults.lock().contains(&Fault::Leftover) || self.databases.lock().contains_key(&id);
             Ok(if left { Kept { files: 1, ..Kept::default() } } else { Kept::default() })
         })
     }

@@ -57,7 +57,8 @@ impl Reconciler {
         if news.people_changed {
             self.identity.forget_all();
         }
-        let base = if news.whole { Snapshot::empty(snapshot.base().clone()) } else { Snapshot::clone(&snapshot) };
+        let base =
+            if news.whole { Snapshot::empty(snapshot.base().clone()) } else { Snapshot::clone(&snapshot) };
         self.directory.replace(base.with_changes(news.generation, changed, news.removed));
         Ok(())
     }

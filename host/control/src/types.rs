@@ -7,10 +7,13 @@ mod releases;
 mod tenants;
 
 pub use people::{
-    AuditEntry, CreateToken, CreateUser, CreatedToken, CreatedUser, MemberView, OneTimePassword, PatchUser, SetRoles,
-    TokenView, UserView,
+    AuditEntry, CreateToken, CreateUser, CreatedToken, CreatedUser, MemberView, OneTimePassword, PatchUser,
+    SetRoles, TokenView, UserView,
 };
-pub use releases::{ActivationFailure, ActivationView, ReleaseView, StartActivation, StatusView, TenantCounts};
+pub use releases::{
+    ActivationFailure, ActivationView, LimitTable, LimitView, ReleaseView, StartActivation, StatusView,
+    TenantCounts,
+};
 pub use tenants::{
     CreateTenant, DeleteOutcome, FoundView, PatchTenant, ReceiptView, RemovedView, TenantRelease, TenantView,
     TrashedView, UsageView,

@@ -179,7 +179,11 @@ impl Data {
     ///
     /// # Errors
     /// [`MigrateError`]; migrations applied before the one that failed stay.
-    pub async fn migrate(&self, tenant: &Arc<Tenant>, migrations: &[Migration]) -> Result<SchemaState, MigrateError> {
+    pub async fn migrate(
+        &self,
+        tenant: &Arc<Tenant>,
+        migrations: &[Migration],
+    ) -> Result<SchemaState, MigrateError> {
         validate(migrations)?;
         let session = sqlite::Session::new(Arc::clone(&self.engine), Arc::clone(tenant));
         let version = session.migrate(migrations.into(), self.config.migration_time).await?;

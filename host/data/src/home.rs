@@ -42,7 +42,8 @@ impl Home {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.recursive(true).create(dir).map_err(DataError::io("make", shown()))?;
         let canonical = dir.canonicalize().map_err(DataError::io("open", shown()))?;
-        let root = Dir::open_ambient_dir(&canonical, ambient_authority()).map_err(DataError::io("open", shown()))?;
+        let root =
+            Dir::open_ambient_dir(&canonical, ambient_authority()).map_err(DataError::io("open", shown()))?;
         make_folder(&root, TENANTS).map_err(DataError::io("make", TENANTS))?;
         let tenants = root.open_dir(TENANTS).map_err(DataError::io("open", TENANTS))?;
         sync(&root).map_err(DataError::io("sync", shown()))?;
@@ -121,7 +122,9 @@ impl Home {
     pub(crate) fn remove(&self, id: TenantId) -> Result<(), DataError> {
         let name = id.to_string();
         match self.tenants.remove_dir_all(&name) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(DataError::io("remove", name)(error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(DataError::io("remove", name)(error))
+            }
             _ => sync(&self.tenants).map_err(DataError::io("sync", TENANTS)),
         }
     }

@@ -50,7 +50,8 @@ pub(crate) struct Engine {
 impl Engine {
     /// Sets the engine up. The bound on its memory holds for the whole process and can't be raised.
     pub(crate) fn new(config: &DataConfig, tenants: PathBuf) -> Result<Arc<Self>, SqlError> {
-        let probe = rusqlite::Connection::open_in_memory().map_err(|error| SqlError::other(error.to_string()))?;
+        let probe =
+            rusqlite::Connection::open_in_memory().map_err(|error| SqlError::other(error.to_string()))?;
         let limit = format!("PRAGMA hard_heap_limit = {}", config.heap_limit);
         probe.query_row(&limit, [], |_row| Ok(())).map_err(|error| SqlError::other(error.to_string()))?;
         let threads = Arc::new(Threads::new("sql", config.sql_threads));

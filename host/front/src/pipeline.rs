@@ -10,6 +10,7 @@ use axum::Router;
 use http::{StatusCode, Uri, uri::PathAndQuery};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use rowhouse_base::Origin;
 use rowhouse_guest::{BodyError, Call, Guests, Visitor};
 use rowhouse_identity::{Identity, Scope};
 use rowhouse_tenant::{Directory, Resolution, Tenant, TenantState};
@@ -86,7 +87,8 @@ impl Front {
         }
         if path.starts_with("/-/console") || path.starts_with("/-/api/") {
             let (mut parts, body) = request.into_parts();
-            parts.extensions.insert(rowhouse_base::id::RequestId::clone(&facts.id));
+            parts.extensions.insert(facts.id);
+            parts.extensions.insert(Origin(facts.origin.clone()));
             let request = http::Request::from_parts(parts, axum::body::Body::new(body));
             return match self.console.clone().oneshot(request).await {
                 Ok(answer) => answer.map(OutgoingBody::Router),

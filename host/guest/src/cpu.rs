@@ -1,18 +1,20 @@
 //! Guest CPU time: measured, limited, and kept from delaying others.
 //!
-//! Every poll of a guest's future is timed, so waiting costs the guest nothing and host work done
-//! inside a poll is billed to the one who asked for it. The epoch callback reads the same clock and
-//! ends a guest that has used its budget. A guest that has run for a while moves to threads of low
+//! Every poll of a guest's future is timed by its thread's own CPU clock: waiting costs the guest
+//! nothing, nor does a machine that is busy with something else, and host work done inside a poll is
+//! billed to the one who asked for it. The epoch callback reads the same clock and ends a guest that has
+//! used its budget. A guest that has run for a while moves to threads of low
 //! priority ([`BackLane`]), so that short requests of others always find a free worker.
 
 use futures_util::future::Either;
+use rustix::time::{ClockId, clock_gettime};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::thread::{self, Thread};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use wasmtime::Engine;
 
@@ -29,18 +31,24 @@ const IDLE_TICKS: u32 = 100;
 /// Measures one guest.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    born: Instant,
     budget: Duration,
     used_nanos: AtomicU64,
-    /// Nanoseconds after `born` at which the running poll began, plus one; 0 between polls.
+    /// The thread's CPU clock when the running poll began, plus one; 0 between polls. A poll begins and
+    /// ends on one thread, so the difference is its own.
     polling_since: AtomicU64,
     exhausted: AtomicBool,
+}
+
+/// CPU time of the calling thread, in nanoseconds.
+fn thread_clock() -> u64 {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
+    seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(now.tv_nsec).unwrap_or(0))
 }
 
 impl Meter {
     pub(crate) fn new(budget: Duration) -> Arc<Self> {
         Arc::new(Self {
-            born: Instant::now(),
             budget,
             used_nanos: AtomicU64::new(0),
             polling_since: AtomicU64::new(0),
@@ -48,26 +56,22 @@ impl Meter {
         })
     }
 
-    fn now(&self) -> u64 {
-        u64::try_from(self.born.elapsed().as_nanos()).unwrap_or(u64::MAX)
-    }
-
     fn begin_poll(&self) {
-        self.polling_since.store(self.now().saturating_add(1), Ordering::Relaxed);
+        self.polling_since.store(thread_clock().saturating_add(1), Ordering::Relaxed);
     }
 
     fn end_poll(&self) {
         let since = self.polling_since.swap(0, Ordering::Relaxed);
-        let spent = self.now().saturating_add(1).saturating_sub(since);
+        let spent = thread_clock().saturating_add(1).saturating_sub(since);
         self.used_nanos.fetch_add(spent, Ordering::Relaxed);
     }
 
-    /// CPU time used so far, the running poll included.
+    /// CPU time used so far, the running poll included where the caller is on its thread.
     pub(crate) fn used(&self) -> Duration {
         let mut nanos = self.used_nanos.load(Ordering::Relaxed);
         let since = self.polling_since.load(Ordering::Relaxed);
         if since > 0 {
-            nanos = nanos.saturating_add(self.now().saturating_add(1).saturating_sub(since));
+            nanos = nanos.saturating_add(thread_clock().saturating_add(1).saturating_sub(since));
         }
         Duration::from_nanos(nanos)
     }

@@ -64,13 +64,8 @@ mod tests {
             ("DELETE", None, None, false, true),
             ("post", None, None, true, false),
         ] {
-            let facts = Facts {
-                method,
-                sec_fetch_site: site,
-                origin,
-                own_origin: OWN,
-                has_session_cookie: cookie,
-            };
+            let facts =
+                Facts { method, sec_fetch_site: site, origin, own_origin: OWN, has_session_cookie: cookie };
             assert_eq!(check(facts).is_ok(), passes, "{facts:?}");
         }
     }

@@ -55,7 +55,12 @@ impl Limiter {
 
     /// Counts an attempt as failed before it is tried, so that attempts at the same time count too.
     /// Gives how long to wait where there were too many.
-    pub(crate) fn attempt(&self, name: &UserName, address: Option<IpAddr>, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn attempt(
+        &self,
+        name: &UserName,
+        address: Option<IpAddr>,
+        now: Instant,
+    ) -> Result<(), Duration> {
         let keys = self.keys(name, address);
         let mut counts = self.counts.lock();
         let wait = keys
@@ -102,7 +107,8 @@ impl Limiter {
         }
         counts.retain(|_, count| count.ends > now);
         if counts.len() >= self.limits.entries
-            && let Some(oldest) = counts.iter().min_by_key(|(_, count)| count.ends).map(|(key, _)| key.clone())
+            && let Some(oldest) =
+                counts.iter().min_by_key(|(_, count)| count.ends).map(|(key, _)| key.clone())
         {
             counts.remove(&oldest);
         }
@@ -118,7 +124,6 @@ fn network(address: IpAddr) -> IpAddr {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 mod tests {
     use super::*;
 

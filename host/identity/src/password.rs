@@ -206,7 +206,6 @@ fn verify_now(cost: HashCost, password: &Secret, hash: &PasswordHash) -> Verdict
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 mod tests {
     use super::*;
 

@@ -195,7 +195,11 @@ impl Identity {
             Scope::Console => stored.user.super_user,
             Scope::Tenant(_) => !stored.roles.is_empty(),
         };
-        if stored.user.disabled || !entitled || stored.idle_until.is_past(now) || stored.expires_at.is_past(now) {
+        if stored.user.disabled
+            || !entitled
+            || stored.idle_until.is_past(now)
+            || stored.expires_at.is_past(now)
+        {
             return Ok(None);
         }
         // Written at most every twentieth of the idle time: a write per request would be one too many.

@@ -1,7 +1,7 @@
 //! The one place where the SDK meets its host.
 //!
 //! In WebAssembly that is Rowhouse, through the generated bindings; natively it is whatever
-//! [`crate::testing`] installed for the thread. Both sides offer the same functions and types, and
+//! `testing` installed for the thread. Both sides offer the same functions and types, and
 //! nothing else in the SDK knows which one it has. Called by `sql`, `tenant`, `identity` and `pages`.
 
 #[cfg(not(target_family = "wasm"))]

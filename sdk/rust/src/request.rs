@@ -28,7 +28,6 @@ pub struct Request {
 
 impl Request {
     #[cfg(target_family = "wasm")]
-    #[expect(clippy::too_many_arguments, reason = "one for each field of the host's record")]
     pub(crate) fn new(
         method: String,
         path: String,
@@ -160,8 +159,14 @@ impl Request {
         if roles.iter().any(|role| user.has_role(role)) { Ok(user) } else { Err(Error::Forbidden) }
     }
 
-    /// Where to come back to after signing in. A form that was sent is not sent again.
+    /// Where to come back to after signing in. A form that was sent is not sent again: the way leads back to
+    /// the page it stood on, where the browser names it, and to the home page otherwise.
     fn return_path(&self) -> String {
+        if !matches!(self.method.as_str(), "GET" | "HEAD") {
+            let from = self.header("referer").and_then(|from| from.strip_prefix(self.origin.as_str()));
+            let from = from.and_then(|from| from.strip_prefix(self.base_path.as_str()));
+            return from.filter(|from| from.starts_with('/')).unwrap_or("/").to_owned();
+        }
         match &self.query {
             Some(query) => format!("{}?{query}", self.path),
             None => self.path.clone(),

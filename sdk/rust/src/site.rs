@@ -44,6 +44,10 @@ pub trait Site: 'static {
 }
 
 /// Answers a request, whatever happens.
+#[cfg_attr(
+    not(any(target_family = "wasm", feature = "testing")),
+    expect(dead_code, reason = "natively, only tests answer requests")
+)]
 pub(crate) fn answer<S: Site>(request: &Request) -> Response {
     match S::routes().dispatch(request) {
         Ok(response) => response,

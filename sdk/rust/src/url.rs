@@ -30,10 +30,11 @@ impl Urls {
         &self.origin
     }
 
-    /// A link to a path of this site, written in the source: `urls.to("/news")`.
+    /// A link to a path of this site: `urls.to("/news")`. However many slashes it begins with, it stays on
+    /// this site: `//elsewhere` would be another host to a browser, and so would `/\elsewhere`.
     pub fn to(&self, path: &str) -> Link {
-        let slash = if path.starts_with('/') { "" } else { "/" };
-        Link { text: format!("{}{slash}{path}", self.base), has_query: path.contains('?') }
+        let path = path.trim_start_matches(['/', '\\']);
+        Link { text: format!("{}/{path}", self.base), has_query: path.contains('?') }
     }
 
     /// A link to a path and one more segment that comes from data: `urls.item("/news", &news.slug)`.
@@ -165,6 +166,9 @@ mod tests {
         let urls = Urls::new("https://example.test", "/club");
         assert_eq!(urls.to("/news").to_string(), "/club/news");
         assert_eq!(urls.to("/").to_string(), "/club/");
+        for path in ["//elsewhere.example", "/\\elsewhere.example", "elsewhere.example"] {
+            assert_eq!(Urls::default().to(path).to_string(), "/elsewhere.example", "{path}");
+        }
         assert_eq!(urls.item("/news", "a/b ?ä").to_string(), "/club/news/a%2Fb%20%3F%C3%A4");
         assert_eq!(urls.absolute("/feed.xml").to_string(), "https://example.test/club/feed.xml");
         let link = urls.to("/news").query("q", "a&b").query("page", 2);

@@ -165,6 +165,20 @@ fn the_visitor_sees_no_internals_and_is_sent_to_sign_in() {
     assert_eq!(out.status_code(), 303);
     let location = "/shelf/-/sign-in?return-to=%2Fshelf%2Foffice%3Ftab%3D2";
     assert_eq!(out.header_value("location"), Some(location));
+    let sent = |from: &str| {
+        let out = site.post("/office", &[]).header("referer", from).send();
+        out.header_value("location").unwrap_or_default().to_owned()
+    };
+    let form = "/shelf/-/sign-in?return-to=%2Fshelf%2Foffice%3Ftab%3D2";
+    assert_eq!(sent("https://example.test/shelf/office?tab=2"), form);
+    for elsewhere in [
+        "https://evil.example/shelf/office",
+        "https://example.test/shelfish",
+        "https://example.test.evil/",
+        "",
+    ] {
+        assert_eq!(sent(elsewhere), "/shelf/-/sign-in?return-to=%2Fshelf%2F", "{elsewhere}");
+    }
     assert_eq!(site.get("/office").signed_in(&["member"]).send().status_code(), 403);
     assert_eq!(site.get("/office").signed_in(&["editor"]).send().body_text(), "tester");
     assert!(site.asked_for_visitor());

@@ -34,8 +34,9 @@ pub(crate) fn nginx(places: &Places, page: &str) -> Result<Server> {
     let folder = places.fresh("nginx")?;
     write(&folder, "index.html", page)?;
     let at = folder.display();
+    // Started by root, its workers would be someone who may not read the folder; else the line is ignored.
     let configuration = format!(
-        "daemon off;\nworker_processes auto;\npid {at}/pid;\nerror_log {at}/error.log;\n\
+        "user root;\ndaemon off;\nworker_processes auto;\npid {at}/pid;\nerror_log {at}/error.log;\n\
          events {{ worker_connections 1024; }}\n\
          http {{\n  access_log off;\n  sendfile on;\n  keepalive_requests 100000000;\n  types {{ text/html html; }}\n\
          \x20 client_body_temp_path {at}/body;\n  proxy_temp_path {at}/proxy;\n  fastcgi_temp_path {at}/fastcgi;\n\

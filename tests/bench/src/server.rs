@@ -120,6 +120,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        // Its number may be someone else's once it has ended.
+        if !matches!(self.child.try_wait(), Ok(None)) {
+            return;
+        }
         // The polite way first: nginx's children end with their parent's SIGTERM only.
         let id = self.child.id().to_string();
         let asked = Command::new("kill").args(["-TERM", &id]).status();

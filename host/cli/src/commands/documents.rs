@@ -26,7 +26,8 @@ pub(super) fn completions(
 
 /// Writes one page per command into the folder.
 pub(super) fn manual(folder: &Path, root: clap::Command, screen: &mut Screen<'_>) -> Result<(), Failure> {
-    let failed = |source| Failure::File { action: "write the manual pages into", path: folder.to_owned(), source };
+    let failed =
+        |source| Failure::File { action: "write the manual pages into", path: folder.to_owned(), source };
     std::fs::create_dir_all(folder).map_err(failed)?;
     clap_mangen::generate_to(root, folder).map_err(failed)?;
     Ok(screen.note(&format!("manual pages are in {}", folder.display()))?)

@@ -58,7 +58,9 @@ pub(super) fn run(command: DomainCommand, api: &Api, screen: &mut Screen<'_>) ->
         DomainCommand::Remove(args) => {
             let target = Target::new(&["tenants", &args.tenant]);
             let tenant: views::Tenant = views::view(&api.get(&target)?);
-            if let Some(missing) = args.hosts.iter().find(|host| !tenant.addresses.contains(&host.to_string())) {
+            if let Some(missing) =
+                args.hosts.iter().find(|host| !tenant.addresses.contains(&host.to_string()))
+            {
                 return Err(Failure::usage_with(
                     format!("`{}` doesn't have the address {missing}", args.tenant),
                     format!("`rowhouse domain list {}` shows those it has", args.tenant),

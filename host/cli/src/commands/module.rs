@@ -25,7 +25,9 @@ Example:
         release: ReleaseName,
     },
     /// Delete a release that no site uses
-    #[command(after_long_help = "The name has to be typed, or given with --confirm where nobody can be asked.")]
+    #[command(
+        after_long_help = "The name has to be typed, or given with --confirm where nobody can be asked."
+    )]
     Delete {
         /// NAME@VERSION
         release: ReleaseName,
@@ -102,7 +104,9 @@ pub(super) fn run(command: ModuleCommand, api: &Api, screen: &mut Screen<'_>) ->
         ModuleCommand::Push(args) => releases::push(&args, api, screen),
         ModuleCommand::List => releases::list(api, screen),
         ModuleCommand::Show { release } => releases::show(&release, api, screen),
-        ModuleCommand::Delete { release, confirm } => releases::delete(&release, confirm.as_deref(), api, screen),
+        ModuleCommand::Delete { release, confirm } => {
+            releases::delete(&release, confirm.as_deref(), api, screen)
+        }
         ModuleCommand::Activate(args) => activate::activate(args, api, screen),
         ModuleCommand::Activations { limit } => activate::list(limit, api, screen),
         ModuleCommand::Rollback(args) => activate::rollback(&args, api, screen),

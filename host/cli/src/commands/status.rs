@@ -24,6 +24,9 @@ pub(super) fn run(api: &Api, screen: &mut Screen<'_>) -> Result<(), Failure> {
         ("version", status.version),
         ("generation", status.generation.to_string()),
         ("tenants", tenants.join(", ")),
-        ("default release", status.default_release.as_ref().map(ReleaseLabel::name).unwrap_or_else(|| "none".to_owned())),
+        (
+            "default release",
+            status.default_release.as_ref().map(ReleaseLabel::name).unwrap_or_else(|| "none".to_owned()),
+        ),
     ]))?)
 }

@@ -64,7 +64,9 @@ Examples:
         names: Vec<String>,
     },
     /// Delete a user
-    #[command(after_long_help = "The name has to be typed, or given with --confirm where nobody can be asked.")]
+    #[command(
+        after_long_help = "The name has to be typed, or given with --confirm where nobody can be asked."
+    )]
     Delete {
         /// Name of the user
         name: String,

@@ -73,7 +73,11 @@ fn serve(mut stream: TcpStream, asked: &Mutex<Vec<Asked>>, answer: &impl Fn(&str
     let mut body = vec![0; length];
     reader.read_exact(&mut body).expect("the body");
     let line = line.trim_end().trim_end_matches(" HTTP/1.1").to_owned();
-    asked.lock().expect("no test panics while it holds this").push(Asked { line: line.clone(), authorization, body });
+    asked.lock().expect("no test panics while it holds this").push(Asked {
+        line: line.clone(),
+        authorization,
+        body,
+    });
     let Given(status, content_type, text, fields) = answer(&line);
     let head = format!(
         "HTTP/1.1 {status} x\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\nConnection: close\r\n{fields}\r\n",

@@ -32,7 +32,11 @@ impl TenantData for DataPort {
         Box::pin(async move { self.0.provision(tenant).await.map_err(|error| port(&error)) })
     }
 
-    fn migrate<'a>(&'a self, tenant: &'a Arc<Tenant>, migrations: &'a [Migration]) -> PortFuture<'a, SchemaState> {
+    fn migrate<'a>(
+        &'a self,
+        tenant: &'a Arc<Tenant>,
+        migrations: &'a [Migration],
+    ) -> PortFuture<'a, SchemaState> {
         Box::pin(async move {
             let migrations: Vec<_> = migrations.iter().map(theirs).collect();
             let state = self.0.migrate(tenant, &migrations).await.map_err(|error| port(&error))?;
@@ -45,7 +49,11 @@ impl TenantData for DataPort {
             // What it was, told apart; the removal itself counts everything as one.
             let was = self.0.usage(id).await.unwrap_or_default();
             self.0.remove(id).await.map_err(|error| port(&error))?;
-            Ok(Kept { database_bytes: was.database_bytes, files: was.files_count, file_bytes: was.files_bytes })
+            Ok(Kept {
+                database_bytes: was.database_bytes,
+                files: was.files_count,
+                file_bytes: was.files_bytes,
+            })
         })
     }
 

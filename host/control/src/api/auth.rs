@@ -6,13 +6,10 @@ use axum::extract::FromRequestParts;
 use http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, StatusCode};
+use rowhouse_base::Origin;
 use rowhouse_base::secret::Secret;
 use rowhouse_identity::{Operator, Scope, cookie, csrf};
 use std::sync::Arc;
-
-/// `scheme://host[:port]` as the visitor used it, put into the request's extensions by who knows it.
-#[derive(Clone, Debug)]
-pub struct OwnOrigin(pub String);
 
 /// The permit of a request. Methods that change something get one that may write, or 403.
 pub(super) struct Permit(pub(super) Operator);
@@ -23,7 +20,11 @@ impl FromRequestParts<Arc<Control>> for Permit {
     async fn from_request_parts(parts: &mut Parts, control: &Arc<Control>) -> Result<Self, Problem> {
         let operator = match parts.headers.get(AUTHORIZATION) {
             Some(value) => {
-                let token = value.to_str().ok().and_then(bearer).ok_or_else(|| unauthorised("a Bearer token is needed"))?;
+                let token = value
+                    .to_str()
+                    .ok()
+                    .and_then(bearer)
+                    .ok_or_else(|| unauthorised("a Bearer token is needed"))?;
                 let found = control.identity().operator_by_token(&Secret::from_text(token)).await?;
                 found.ok_or_else(|| unauthorised("the token does not count, or not any more"))?
             }
@@ -45,7 +46,8 @@ fn bearer(value: &str) -> Option<&str> {
 
 async fn by_cookie(parts: &Parts, control: &Control) -> Result<Operator, Problem> {
     // HTTP/2 may split the field.
-    let cookies: Vec<&str> = parts.headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).collect();
+    let cookies: Vec<&str> =
+        parts.headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).collect();
     let cookies = cookies.join("; ");
     if !cookie::is_present(&cookies) {
         return Err(unauthorised("a token or a session is needed"));
@@ -65,7 +67,7 @@ async fn by_cookie(parts: &Parts, control: &Control) -> Result<Operator, Problem
 }
 
 fn own_origin(parts: &Parts, control: &Control) -> String {
-    if let Some(OwnOrigin(origin)) = parts.extensions.get() {
+    if let Some(Origin(origin)) = parts.extensions.get() {
         return origin.clone();
     }
     let host = parts.uri.authority().map(http::uri::Authority::as_str);

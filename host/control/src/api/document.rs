@@ -31,8 +31,7 @@ struct Common;
 impl Modify for Common {
     fn modify(&self, document: &mut openapi::OpenApi) {
         let components = document.components.get_or_insert_default();
-        components
-            .add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+        components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
         document.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
         for item in document.paths.paths.values_mut() {
             let operations =

@@ -1,8 +1,8 @@
 //! What a request brings: a JSON body, a component, a query. Read with a limit, and refused with a problem.
 
 use super::Problem;
-use crate::FieldError;
 use crate::types::Paging;
+use crate::{ControlError, FieldError};
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use bytes::Bytes;
@@ -28,10 +28,13 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Input<T> {
         let bytes = read(request, JSON_BYTES).await?;
         match serde_json::from_slice(&bytes) {
             Ok(value) => Ok(Self(value)),
-            Err(error) if error.is_data() => {
-                Err(Problem::invalid(vec![FieldError { field: "body".to_owned(), detail: error.to_string() }]))
+            Err(error) if error.is_data() => Err(Problem::invalid(vec![FieldError {
+                field: "body".to_owned(),
+                detail: error.to_string(),
+            }])),
+            Err(error) => {
+                Err(Problem::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {error}")))
             }
-            Err(error) => Err(Problem::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {error}"))),
         }
     }
 }
@@ -50,13 +53,16 @@ impl<S: Send + Sync> FromRequest<S> for Component {
 async fn read(request: Request, limit: usize) -> Result<Bytes, Problem> {
     let too_large =
         || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body has more than {limit} bytes"));
-    let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let announced =
+        request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| usize::try_from(length).is_ok_and(|length| length > limit)) {
         return Err(too_large());
     }
     let body: Body = request.into_body();
     to_bytes(body, limit).await.map_err(|error| {
-        if std::error::Error::source(&error).is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>) {
+        if std::error::Error::source(&error)
+            .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>)
+        {
             too_large()
         } else {
             Problem::new(StatusCode::BAD_REQUEST, "the body broke off")
@@ -95,10 +101,9 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    pub(super) fn paging(&self) -> Result<Paging, Problem> {
+    pub(super) fn paging(&self) -> Result<Paging, ControlError> {
         if self.limit.is_some_and(|limit| !(1..=200).contains(&limit)) {
-            let detail = "a page has 1 to 200 items".to_owned();
-            return Err(Problem::invalid(vec![FieldError { field: "limit".to_owned(), detail }]));
+            return Err(ControlError::field("limit", "a page has 1 to 200 items"));
         }
         Ok(Paging { limit: self.limit, cursor: self.cursor.clone(), search: self.search.clone() })
     }

@@ -2,28 +2,9 @@
 
 use super::auth::Permit;
 use super::{Answer, State};
+use crate::types::{LimitTable, LimitView};
 use axum::Json;
 use axum::extract;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
-/// One limit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct LimitView {
-    /// As in the configuration.
-    pub name: String,
-    /// What holds on this server.
-    pub value: u64,
-    /// What it limits, and its unit.
-    pub description: String,
-}
-
-/// All limits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct LimitTable {
-    /// In the order of the configuration.
-    pub items: Vec<LimitView>,
-}
 
 const DESCRIPTIONS: &[(&str, &str)] = &[
     ("cpu-ms", "guest CPU time of one request, in milliseconds; waiting in the host is not counted"),
@@ -49,7 +30,10 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
 
 /// Every limit of a tenant.
 #[utoipa::path(get, path = "/limits", tag = "server", responses((status = 200, body = LimitTable)))]
-pub(super) async fn list(extract::State(control): State, Permit(_operator): Permit) -> Answer<Json<LimitTable>> {
+pub(super) async fn list(
+    extract::State(control): State,
+    Permit(_operator): Permit,
+) -> Answer<Json<LimitTable>> {
     let values = serde_json::to_value(&control.config().limits).unwrap_or_default();
     let items = DESCRIPTIONS
         .iter()
@@ -62,7 +46,6 @@ pub(super) async fn list(extract::State(control): State, Permit(_operator): Perm
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 mod tests {
     use super::*;
 

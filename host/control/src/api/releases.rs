@@ -10,7 +10,6 @@ use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use http::header::LOCATION;
 use serde::Deserialize;
-use utoipa::IntoParams;
 
 /// Releases in the order of their names.
 #[utoipa::path(get, path = "/releases", tag = "releases", params(Listing),
@@ -24,7 +23,7 @@ pub(super) async fn list(
 }
 
 /// What the component is to be called.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Naming {
     /// Before the `@`.

@@ -12,7 +12,6 @@ use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use http::header::LOCATION;
 use serde::Deserialize;
-use utoipa::IntoParams;
 
 /// Tenants in the order of their names.
 #[utoipa::path(get, path = "/tenants", tag = "tenants", params(Listing),
@@ -62,7 +61,7 @@ pub(super) async fn change(
 }
 
 /// How to delete.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Deleting {
     /// The tenant's name, typed again.

@@ -1,6 +1,5 @@
 //! Every route of the OpenAPI document without a credential, with a bad one and with too little of one; and
 //! the main ways through.
-#![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
 use super::*;
 use crate::stub::House;
@@ -23,11 +22,16 @@ async fn send(house: &House, request: Request<Body>) -> Answered {
     let status = response.status();
     let kind = response.headers().get("content-type").map(|value| value.to_str().unwrap().to_owned());
     let bytes = to_bytes(response.into_body(), 1 << 20).await.unwrap();
-    Answered { status, kind: kind.unwrap_or_default(), body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
+    Answered {
+        status,
+        kind: kind.unwrap_or_default(),
+        body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+    }
 }
 
 fn request(method: &Method, path: &str, token: Option<&str>, body: &Value) -> Request<Body> {
-    let mut request = Request::builder().method(method).uri(format!("{BASE}{path}")).header("host", "localhost:8080");
+    let mut request =
+        Request::builder().method(method).uri(format!("{BASE}{path}")).header("host", "localhost:8080");
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {token}"));
     }
@@ -51,7 +55,15 @@ fn operations() -> Vec<(Method, String)> {
             }
         }
     }
-    assert_eq!(operations.len(), 34, "the document lists every route; correct this number with a new one");
+    // A route without an entry in the document would be walked by no test.
+    let source = include_str!("../api.rs");
+    let verbs = ["get(", "post(", "put(", "patch(", "delete("];
+    let routed: usize = source
+        .lines()
+        .filter(|line| line.trim_start().starts_with(".route("))
+        .flat_map(|line| verbs.map(|verb| line.matches(verb).count()))
+        .sum();
+    assert_eq!(operations.len(), routed, "the document lists every route");
     operations
 }
 
@@ -109,7 +121,8 @@ async fn a_session_needs_proof_of_its_origin() {
 async fn from_a_release_to_a_receipt() {
     let house = House::new().await;
     let push = |version: &str, component: &str| {
-        let mut request = request(&Method::POST, &format!("/releases?name=site&version={version}"), None, &json!(null));
+        let mut request =
+            request(&Method::POST, &format!("/releases?name=site&version={version}"), None, &json!(null));
         *request.body_mut() = Body::from(component.to_owned());
         let token = format!("Bearer {}", house.token.reveal());
         request.headers_mut().insert("authorization", token.parse().unwrap());
@@ -141,8 +154,12 @@ async fn wrong_requests_are_told_what_is_wrong() {
     let wrong = json!({"name": "-", "addresses": ["a b", "ok.example", "*.com"], "time_zone": "Mars/Base"});
     let answer = call(&house, Method::POST, "/tenants", wrong).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
-    let fields: Vec<&str> =
-        answer.body["errors"].as_array().unwrap().iter().map(|error| error["field"].as_str().unwrap()).collect();
+    let fields: Vec<&str> = answer.body["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| error["field"].as_str().unwrap())
+        .collect();
     assert_eq!(fields, ["name", "addresses[0]", "addresses[2]", "time_zone"]);
     assert!(!answer.body["instance"].as_str().unwrap().is_empty());
     for (method, path, body, status) in [

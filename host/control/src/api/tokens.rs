@@ -11,7 +11,10 @@ use http::StatusCode;
 
 /// API tokens, oldest first.
 #[utoipa::path(get, path = "/tokens", tag = "people", responses((status = 200, body = Page<TokenView>)))]
-pub(super) async fn list(extract::State(control): State, Permit(operator): Permit) -> Answer<Json<Page<TokenView>>> {
+pub(super) async fn list(
+    extract::State(control): State,
+    Permit(operator): Permit,
+) -> Answer<Json<Page<TokenView>>> {
     Ok(Json(Page { items: control.tokens(&operator).await?, next: None }))
 }
 

@@ -11,7 +11,9 @@ use askama::Template;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderName, StatusCode};
 use rowhouse_base::Chain;
 
@@ -122,7 +124,11 @@ impl From<ControlError> for Refusal {
         if status.is_server_error() {
             tracing::error!(error = %chain, "answer a request of the console");
         }
-        let text = if problem.errors.is_empty() { sentence(&problem.detail) } else { "Some fields are wrong.".to_owned() };
+        let text = if problem.errors.is_empty() {
+            sentence(&problem.detail)
+        } else {
+            "Some fields are wrong.".to_owned()
+        };
         Self { status, text, errors: problem.errors }
     }
 }
@@ -145,7 +151,8 @@ impl Refusal {
     /// A page of its own, where there is no form to go back to.
     pub(super) fn page(self, section: Section, visitor: &Visitor) -> Response {
         let status = self.status;
-        let title = if status == StatusCode::NOT_FOUND { "There is no such thing" } else { "That did not work" };
+        let title =
+            if status == StatusCode::NOT_FOUND { "There is no such thing" } else { "That did not work" };
         let flash = self.flash();
         let text = if flash.lines.is_empty() { flash.text } else { flash.lines.join("; ") };
         page_with(status, &ProblemPage { frame: Frame::new(section, title, &visitor.name), text })

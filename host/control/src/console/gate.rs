@@ -5,7 +5,7 @@
 use super::answer::Done;
 use super::views::Flash;
 use crate::Control;
-use crate::api::{OwnOrigin, Problem};
+use crate::api::Problem;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -13,7 +13,8 @@ use http::header::{COOKIE, HOST, ORIGIN};
 use http::{HeaderName, Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rowhouse_base::Chain;
-use rowhouse_identity::{Operator, Scope, cookie, csrf};
+use rowhouse_base::Origin;
+use rowhouse_identity::{Identity, Operator, Scope, cookie, csrf};
 use std::sync::Arc;
 
 /// A Super User at the console, and what the page is to say first.
@@ -33,22 +34,34 @@ impl Visitor {
     }
 }
 
+/// What the gate looks at.
+#[derive(Clone, Debug)]
+pub(super) struct Gate {
+    pub control: Arc<Control>,
+    pub identity: Arc<Identity>,
+}
+
 /// Lets a Super User pass, sends everybody else to the sign-in page, and refuses forged changes.
-pub(super) async fn pass(State(control): State<Arc<Control>>, mut request: Request, next: Next) -> Response {
+pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     let cookies = cookies(&request);
-    if let Err(error) = check_origin(&request, &control, &cookies) {
+    if let Err(error) = check_origin(&request, &gate.control, &cookies) {
         return plain(StatusCode::FORBIDDEN, &error.to_string());
     }
-    let signed_in = match control.identity().session(Scope::Console, &cookies).await {
+    let signed_in = match gate.identity.session(Scope::Console, &cookies).await {
         Ok(signed_in) => signed_in,
         Err(error) => {
             tracing::error!(error = %Chain(&error), "look up a session of the console");
-            return plain(StatusCode::SERVICE_UNAVAILABLE, "the console can't look up sessions: try again in a moment");
+            return plain(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the console can't look up sessions: try again in a moment",
+            );
         }
     };
-    let Some(signed_in) = signed_in else { return Redirect::to(&way(&request, "/-/sign-in")).into_response() };
+    let Some(signed_in) = signed_in else {
+        return Redirect::to(&way(&request, "/-/sign-in")).into_response();
+    };
     let Some(operator) = signed_in.operator() else {
-        return Redirect::to(&way(&request, "/-/change-password")).into_response();
+        return Redirect::to(&way(&request, "/-/password")).into_response();
     };
     let done = request.uri().query().and_then(Done::from_query);
     request.extensions_mut().insert(Visitor { operator, name: signed_in.name.to_string(), done });
@@ -63,8 +76,8 @@ fn cookies(request: &Request) -> String {
 
 fn check_origin(request: &Request, control: &Control, cookies: &str) -> Result<(), csrf::CrossSite> {
     let text = |name: &HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let own_origin = match request.extensions().get::<OwnOrigin>() {
-        Some(OwnOrigin(origin)) => origin.clone(),
+    let own_origin = match request.extensions().get::<Origin>() {
+        Some(Origin(origin)) => origin.clone(),
         None => {
             let host = request.uri().authority().map(http::uri::Authority::as_str).or_else(|| text(&HOST));
             format!("{}://{}", control.config().scheme, host.unwrap_or_default())

@@ -3,9 +3,7 @@
 use super::State;
 use super::answer::{Answer, Done, Refusal, page, page_with};
 use super::gate::Visitor;
-use super::views::people::{
-    TokenRow, TokensPage, UserPage, UserRow, UsersPage, token_fields, user_fields,
-};
+use super::views::people::{TokenRow, TokensPage, UserPage, UserRow, UsersPage, token_fields, user_fields};
 use super::views::{ConfirmPage, Flash, Frame, Pager, SecretPage, Section, mark};
 use crate::Control;
 use crate::error::ControlError;
@@ -93,9 +91,12 @@ pub(super) async fn create_user(
         password: None,
     };
     match control.create_user(&visitor.operator, request).await {
-        Ok(made) => {
-            Ok(one_time_password(&visitor, "can sign in", &made.user.name, made.one_time_password.unwrap_or_default()))
-        }
+        Ok(made) => Ok(one_time_password(
+            &visitor,
+            "can sign in",
+            &made.user.name,
+            made.one_time_password.unwrap_or_default(),
+        )),
         Err(error) => {
             let typed = (form.name.as_str(), form.email.as_str());
             users_page(&control, &visitor, UsersQuery::default(), typed, Some(error.into())).await
@@ -198,7 +199,8 @@ fn deletion(visitor: &Visitor, name: &str) -> ConfirmPage {
         cancel: format!("{USERS}/{name}"),
         action: format!("{USERS}/{name}/delete"),
         text: vec![
-            "The user is signed out everywhere and loses every membership. What they wrote on sites stays.".into(),
+            "The user is signed out everywhere and loses every membership. What they wrote on sites stays."
+                .into(),
         ],
         typed: Some(name.to_owned()),
         tick: None,
@@ -236,7 +238,12 @@ pub(super) async fn tokens(extract::State(control): State, Extension(visitor): E
     tokens_page(&control, &visitor, &NewToken::default(), None).await
 }
 
-async fn tokens_page(control: &Control, visitor: &Visitor, typed: &NewToken, refusal: Option<Refusal>) -> Answer {
+async fn tokens_page(
+    control: &Control,
+    visitor: &Visitor,
+    typed: &NewToken,
+    refusal: Option<Refusal>,
+) -> Answer {
     let tokens = control
         .tokens(&visitor.operator)
         .await
@@ -310,7 +317,9 @@ pub(super) async fn ask_revoke(
         back: "API tokens".into(),
         cancel: TOKENS.into(),
         action: format!("{TOKENS}/{}/revoke", token.id),
-        text: vec!["Programs that use it are refused from their next request on. This can't be undone.".into()],
+        text: vec![
+            "Programs that use it are refused from their next request on. This can't be undone.".into(),
+        ],
         typed: None,
         tick: None,
         button: "Revoke the token",

@@ -3,7 +3,9 @@
 use super::State;
 use super::answer::{Answer, Done, Refusal, page, page_with};
 use super::gate::Visitor;
-use super::views::releases::{ActivatePage, ActivationRow, ReleasePage, ReleaseRow, ReleasesPage, upload_fields};
+use super::views::releases::{
+    ActivatePage, ActivationRow, ReleasePage, ReleaseRow, ReleasesPage, upload_fields,
+};
 use super::views::{ConfirmPage, Flash, Frame, Section, mark};
 use crate::Control;
 use crate::error::ControlError;
@@ -92,7 +94,11 @@ pub(super) async fn upload(
     let upload = match read_upload(form).await {
         Ok(upload) => upload,
         Err(error) => {
-            let refusal = Refusal { status: error.status(), text: format!("{}.", error.body_text()), errors: Vec::new() };
+            let refusal = Refusal {
+                status: error.status(),
+                text: format!("{}.", error.body_text()),
+                errors: Vec::new(),
+            };
             return releases_page(&control, &visitor, ("", ""), Some(refusal)).await;
         }
     };
@@ -104,7 +110,9 @@ pub(super) async fn upload(
     match stored {
         Ok((_, true)) => Ok(Done::Stored.at(LIST)),
         Ok((_, false)) => Ok(Done::Known.at(LIST)),
-        Err(error) => releases_page(&control, &visitor, (&upload.name, &upload.version), Some(error.into())).await,
+        Err(error) => {
+            releases_page(&control, &visitor, (&upload.name, &upload.version), Some(error.into())).await
+        }
     }
 }
 
@@ -140,7 +148,12 @@ pub(super) async fn ask_activate(
     activate_page(&control, &visitor, &release, None).await
 }
 
-async fn activate_page(control: &Control, visitor: &Visitor, release: &str, refusal: Option<Refusal>) -> Answer {
+async fn activate_page(
+    control: &Control,
+    visitor: &Visitor,
+    release: &str,
+    refusal: Option<Refusal>,
+) -> Answer {
     let refused = |error: ControlError| Refusal::from(error).page(Section::Releases, visitor);
     let release = known(control, visitor, release).await?;
     let counts = control.status(&visitor.operator).await.map_err(refused)?.tenants;
@@ -148,7 +161,8 @@ async fn activate_page(control: &Control, visitor: &Visitor, release: &str, refu
     for state in ["active", "suspended"] {
         let paging = Paging { limit: Some(TICKS), ..Paging::default() };
         let sites = control.tenants(&visitor.operator, &paging, Some(state)).await.map_err(refused)?;
-        let present = |release: Option<crate::types::TenantRelease>| release.map(|r| r.name).unwrap_or_default();
+        let present =
+            |release: Option<crate::types::TenantRelease>| release.map(|r| r.name).unwrap_or_default();
         tenants.extend(sites.items.into_iter().map(|site| (site.name, present(site.release))));
     }
     tenants.sort();

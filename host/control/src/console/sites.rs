@@ -59,7 +59,12 @@ pub(super) async fn form(extract::State(control): State, Extension(visitor): Ext
     new_site(&control, &visitor, &CreateTenant::default(), None).await
 }
 
-async fn new_site(control: &Control, visitor: &Visitor, typed: &CreateTenant, refusal: Option<Refusal>) -> Answer {
+async fn new_site(
+    control: &Control,
+    visitor: &Visitor,
+    typed: &CreateTenant,
+    refusal: Option<Refusal>,
+) -> Answer {
     let refused = |error: ControlError| Refusal::from(error).page(Section::Sites, visitor);
     let status = control.status(&visitor.operator).await.map_err(refused)?;
     let releases = release_names(control, visitor).await.map_err(refused)?;

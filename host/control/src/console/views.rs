@@ -53,7 +53,13 @@ pub(super) struct Frame {
 impl Frame {
     /// The frame of a page in this section.
     pub(super) fn new(section: Section, title: impl Into<String>, user: &str) -> Self {
-        Self { title: title.into(), section, user: user.to_owned(), version: env!("CARGO_PKG_VERSION"), flash: None }
+        Self {
+            title: title.into(),
+            section,
+            user: user.to_owned(),
+            version: env!("CARGO_PKG_VERSION"),
+            flash: None,
+        }
     }
 
     /// With a message above the page.
@@ -128,7 +134,12 @@ pub(super) struct Field {
 
 impl Field {
     /// An optional text.
-    pub(super) fn text(name: &'static str, label: &'static str, hint: &'static str, value: impl Into<String>) -> Self {
+    pub(super) fn text(
+        name: &'static str,
+        label: &'static str,
+        hint: &'static str,
+        value: impl Into<String>,
+    ) -> Self {
         Self { name, label, value: value.into(), kind: "text", hint, required: false, wrong: None }
     }
 
@@ -176,7 +187,12 @@ pub(super) struct Pager {
 
 impl Pager {
     /// For the list at `path` with these parameters, on the page after `cursor`.
-    pub(super) fn new(path: &str, parameters: &[(&str, &str)], cursor: Option<&str>, next: Option<&str>) -> Self {
+    pub(super) fn new(
+        path: &str,
+        parameters: &[(&str, &str)],
+        cursor: Option<&str>,
+        next: Option<&str>,
+    ) -> Self {
         Self {
             first: cursor.map(|_| link(path, parameters, None)),
             next: next.map(|next| link(path, parameters, Some(next))),

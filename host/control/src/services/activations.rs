@@ -18,6 +18,7 @@ use rowhouse_tenant::{ReleaseName, ReleaseRef};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OwnedMutexGuard;
 
 type Result<T> = std::result::Result<T, ControlError>;
 
@@ -37,11 +38,16 @@ impl Control {
     /// # Errors
     /// [`ControlError::NotFound`] for the release, [`ControlError::Invalid`] for unknown tenants,
     /// [`ControlError::Conflict`] while another activation runs.
-    pub async fn activate(self: &Arc<Self>, operator: &Operator, request: StartActivation) -> Result<ActivationView> {
+    pub async fn activate(
+        self: &Arc<Self>,
+        operator: &Operator,
+        request: StartActivation,
+    ) -> Result<ActivationView> {
         let actor = operator.writer()?.to_owned();
         let control = Arc::clone(self);
         Self::detached("activate release", async move {
             let release = control.known_release(&request.release).await?;
+            let _turn = control.take_turn().await?;
             control.reconciler.prepare(release.digest).await?;
             let activation = control.begin_activation(&actor, &release, &request).await?;
             control.run(&activation).await
@@ -58,6 +64,7 @@ impl Control {
         let undone = self.known_activation(id).await?;
         let control = Arc::clone(self);
         Self::detached("roll back", async move {
+            let _turn = control.take_turn().await?;
             let activation = control.begin_rollback(&actor, &undone).await?;
             control.run(&activation).await
         })
@@ -90,16 +97,21 @@ impl Control {
 
     /// Goes on with what a crash left running.
     pub(crate) async fn resume_activations(&self) {
-        let running = match self.store.activations_running().await {
-            Ok(running) => running,
-            Err(error) => return tracing::error!(error = %Chain(&error), "look for activations to resume"),
-        };
-        for activation in running {
-            tracing::info!(activation = %activation.id, release = %activation.release, "resume an activation");
-            if let Err(error) = self.run(&activation).await {
-                tracing::error!(activation = %activation.id, error = %Chain(&error), "resume an activation");
-            }
+        if let Err(error) = self.take_turn().await {
+            tracing::error!(error = %Chain(&error), "resume activations");
         }
+    }
+
+    /// Waits for nothing: an activation that runs in this process keeps others out. One that is recorded
+    /// as running but has nobody, because the process or its database failed under it, is finished first.
+    async fn take_turn(&self) -> Result<OwnedMutexGuard<()>> {
+        let busy = || ControlError::Conflict("an activation is running; one runs at a time".to_owned());
+        let turn = Arc::clone(&self.activating).try_lock_owned().map_err(|_held| busy())?;
+        for activation in self.store.activations_running().await? {
+            tracing::info!(activation = %activation.id, release = %activation.release, "resume an activation");
+            self.run(&activation).await?;
+        }
+        Ok(turn)
     }
 
     async fn known_activation(&self, text: &str) -> Result<ActivationRow> {
@@ -153,7 +165,10 @@ impl Control {
                 }
                 None => wrong.push(crate::FieldError {
                     field: format!("tenants[{index}]"),
-                    detail: format!("there is no active or suspended tenant `{}`", text.chars().take(80).collect::<String>()),
+                    detail: format!(
+                        "there is no active or suspended tenant `{}`",
+                        text.chars().take(80).collect::<String>()
+                    ),
                 }),
             }
         }

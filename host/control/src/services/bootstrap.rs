@@ -4,9 +4,9 @@ use super::recover::SERVER;
 use crate::Control;
 use crate::error::ControlError;
 use bytes::Bytes;
-use rowhouse_base::Timestamp;
 use rowhouse_base::id::UserId;
 use rowhouse_base::secret::Secret;
+use rowhouse_base::{Digest, Timestamp};
 use rowhouse_identity::{TokenScope, User, UserName};
 use rowhouse_tenant::ReleaseName;
 
@@ -52,7 +52,8 @@ impl Control {
         if self.store.has_super_user().await? || self.store.user(&name).await?.is_some() {
             return Ok(first);
         }
-        let (_, token) = self.add_token(SERVER, "operator", vec![TokenScope::Read, TokenScope::Write], None).await?;
+        let (_, token) =
+            self.add_token(SERVER, "operator", vec![TokenScope::Read, TokenScope::Write], None).await?;
         let password = Secret::password();
         let admin = User {
             id: UserId::new(),
@@ -74,13 +75,18 @@ impl Control {
     /// # Errors
     /// [`ControlError::Database`].
     pub async fn renew_operator_token(&self) -> Result<Secret> {
-        let (_, token) = self.add_token(SERVER, "operator", vec![TokenScope::Read, TokenScope::Write], None).await?;
+        let (_, token) =
+            self.add_token(SERVER, "operator", vec![TokenScope::Read, TokenScope::Write], None).await?;
         Ok(token)
     }
 
     /// Pushes the shipped module where its version is new; the first one becomes the default.
     async fn push_shipped(&self, module: &ShippedModule) -> Result<Option<ReleaseName>> {
         let known = self.store.release(&module.release).await?;
+        if known.as_ref().is_some_and(|known| known.digest != Digest::of(&module.bytes)) {
+            // Releases never change: what is stored stays, and only a new version brings the new bytes.
+            tracing::warn!(release = %module.release, "the shipped module differs from the release of that name");
+        }
         if known.is_none() {
             self.push(SERVER, module.release.clone(), module.bytes.clone()).await?;
         }

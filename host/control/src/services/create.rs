@@ -24,7 +24,11 @@ impl Control {
     /// # Errors
     /// [`ControlError::Invalid`] with every wrong field, [`ControlError::Conflict`] for a name or address that is
     /// taken, [`ControlError::Refused`] where it could not be made; nothing half made stays.
-    pub async fn create_tenant(self: &Arc<Self>, operator: &Operator, request: CreateTenant) -> Result<TenantView> {
+    pub async fn create_tenant(
+        self: &Arc<Self>,
+        operator: &Operator,
+        request: CreateTenant,
+    ) -> Result<TenantView> {
         let actor = operator.writer()?.to_owned();
         let control = Arc::clone(self);
         Self::detached("create tenant", async move {
@@ -105,7 +109,9 @@ impl Control {
         }
         change.add_tenant(&mut row).await?;
         hold_addresses(&mut change, &row).await?;
-        change.audit(actor, "tenant.create", row.name.as_str(), Some(row.name.as_str()), &row.id.to_string()).await?;
+        change
+            .audit(actor, "tenant.create", row.name.as_str(), Some(row.name.as_str()), &row.id.to_string())
+            .await?;
         change.commit().await?;
         Ok(row)
     }

@@ -7,9 +7,7 @@ use crate::Control;
 use crate::error::ControlError;
 use crate::ports::Kept;
 use crate::store::{ReceiptRow, TenantRow};
-use crate::types::{
-    DeleteOutcome, FoundView, Page, Paging, ReceiptView, RemovedView, TrashedView, rfc3339,
-};
+use crate::types::{DeleteOutcome, FoundView, Page, Paging, ReceiptView, RemovedView, TrashedView, rfc3339};
 use rowhouse_identity::Operator;
 use rowhouse_tenant::TenantState;
 use std::sync::Arc;
@@ -84,7 +82,9 @@ impl Control {
         row.trash_until = Some(change.at().after(self.config.trash_period));
         change.put_tenant(&mut row).await?;
         change.put_addresses(&row).await?;
-        change.audit(actor, "tenant.trash", row.name.as_str(), Some(row.name.as_str()), &row.id.to_string()).await?;
+        change
+            .audit(actor, "tenant.trash", row.name.as_str(), Some(row.name.as_str()), &row.id.to_string())
+            .await?;
         change.commit().await?;
         self.sync().await?;
         Ok(row)
@@ -93,11 +93,17 @@ impl Control {
     /// Removes everything of a tenant, looks again, and leaves a receipt.
     pub(crate) async fn purge(&self, actor: &str, row: &TenantRow) -> Result<ReceiptView> {
         let row = self.mark_deleting(actor, row).await?;
-        let removed = self.data.remove(row.id).await.map_err(ControlError::port("remove the tenant's data"))?;
+        let removed =
+            self.data.remove(row.id).await.map_err(ControlError::port("remove the tenant's data"))?;
         let found = self.data.rescan(row.id).await.map_err(ControlError::port("look for anything left"))?;
         if found != Kept::default() {
             // It stays in the state deleting; the next start or the housekeeping tries again.
-            let left = format!("{} bytes and {} files are left of `{}`", found.database_bytes + found.file_bytes, found.files, row.name);
+            let left = format!(
+                "{} bytes and {} files are left of `{}`",
+                found.database_bytes + found.file_bytes,
+                found.files,
+                row.name
+            );
             return Err(ControlError::Conflict(left));
         }
         let mut change = self.store.change().await?;
@@ -123,8 +129,11 @@ impl Control {
             },
             at: rfc3339(change.at()),
         };
-        let text = serde_json::to_string(&receipt).map_err(|error| ControlError::Conflict(error.to_string()))?;
-        change.add_receipt(&ReceiptRow { tenant: row.id, name: row.name.to_string(), receipt: text.clone() }).await?;
+        let text =
+            serde_json::to_string(&receipt).map_err(|error| ControlError::Conflict(error.to_string()))?;
+        change
+            .add_receipt(&ReceiptRow { tenant: row.id, name: row.name.to_string(), receipt: text.clone() })
+            .await?;
         change.audit(actor, "tenant.delete", row.name.as_str(), Some(row.name.as_str()), &text).await?;
         change.commit().await?;
         self.sync().await?;

@@ -3,7 +3,8 @@
 use crate::Control;
 use crate::error::{ControlError, FieldError};
 use crate::types::{
-    AuditEntry, CreateUser, CreatedUser, MemberView, OneTimePassword, Page, Paging, PatchUser, UserView, rfc3339,
+    AuditEntry, CreateUser, CreatedUser, MemberView, OneTimePassword, Page, Paging, PatchUser, UserView,
+    rfc3339,
 };
 use rowhouse_base::Timestamp;
 use rowhouse_base::id::UserId;
@@ -54,7 +55,10 @@ impl Control {
         };
         let password = chosen.or_else(|| once.clone()).unwrap_or_else(Secret::password);
         self.add_user(actor, &user, password).await?;
-        Ok(CreatedUser { user: view(&user), one_time_password: once.map(|secret| secret.reveal().to_owned()) })
+        Ok(CreatedUser {
+            user: view(&user),
+            one_time_password: once.map(|secret| secret.reveal().to_owned()),
+        })
     }
 
     pub(crate) async fn add_user(&self, actor: &str, user: &User, password: Secret) -> Result<()> {
@@ -64,7 +68,15 @@ impl Control {
             return Err(ControlError::Conflict(format!("there is a user `{}` already", user.name)));
         }
         change.add_user(user, &hash).await?;
-        change.audit(actor, "user.create", user.name.as_str(), None, if user.super_user { "Super User" } else { "" }).await?;
+        change
+            .audit(
+                actor,
+                "user.create",
+                user.name.as_str(),
+                None,
+                if user.super_user { "Super User" } else { "" },
+            )
+            .await?;
         Ok(change.commit().await?)
     }
 
@@ -201,7 +213,9 @@ impl Control {
         if !change.put_member(row.id, user.id, &Roles::default()).await? {
             return Err(ControlError::not_found("member", &user.name));
         }
-        change.audit(actor, "member.remove", row.name.as_str(), Some(row.name.as_str()), user.name.as_str()).await?;
+        change
+            .audit(actor, "member.remove", row.name.as_str(), Some(row.name.as_str()), user.name.as_str())
+            .await?;
         change.commit().await?;
         self.identity.forget_user(user.id);
         Ok(())
@@ -211,7 +225,12 @@ impl Control {
     ///
     /// # Errors
     /// [`ControlError::Database`].
-    pub async fn audit(&self, _operator: &Operator, paging: &Paging, tenant: Option<&str>) -> Result<Page<AuditEntry>> {
+    pub async fn audit(
+        &self,
+        _operator: &Operator,
+        paging: &Paging,
+        tenant: Option<&str>,
+    ) -> Result<Page<AuditEntry>> {
         let limit = paging.limit();
         let rows = self.store.audit_page(tenant.unwrap_or_default(), paging.cursor(), limit + 1).await?;
         let page = Page::cut(rows, limit, |row| row.id.to_string());
@@ -247,7 +266,10 @@ fn read_email(email: Option<String>, wrong: &mut Vec<FieldError>) -> Option<Stri
         && email.split_once('@').is_some_and(|(local, host)| !local.is_empty() && host.contains('.'))
         && !email.chars().any(|c| c.is_whitespace() || c.is_control());
     if !fits {
-        wrong.push(FieldError { field: "email".into(), detail: "an address such as `ada@club.example`".into() });
+        wrong.push(FieldError {
+            field: "email".into(),
+            detail: "an address such as `ada@club.example`".into(),
+        });
     }
     Some(email)
 }

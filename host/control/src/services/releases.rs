@@ -36,7 +36,12 @@ impl Control {
         .await
     }
 
-    pub(crate) async fn push(&self, actor: &str, name: ReleaseName, bytes: Bytes) -> Result<(ReleaseRow, bool)> {
+    pub(crate) async fn push(
+        &self,
+        actor: &str,
+        name: ReleaseName,
+        bytes: Bytes,
+    ) -> Result<(ReleaseRow, bool)> {
         let digest = Digest::of(&bytes);
         if let Some(known) = self.store.release(&name).await? {
             return same(known, digest);
@@ -99,7 +104,10 @@ impl Control {
         let mut change = self.store.change().await?;
         let users = change.release_users(&row.name).await?;
         if users > 0 {
-            return Err(ControlError::Conflict(format!("{users} tenant(s) run `{}` or ran it last", row.name)));
+            return Err(ControlError::Conflict(format!(
+                "{users} tenant(s) run `{}` or ran it last",
+                row.name
+            )));
         }
         if change.setting(super::DEFAULT_RELEASE).await?.as_deref() == Some(row.name.as_str()) {
             return Err(ControlError::Conflict(format!("`{}` is the default release", row.name)));
@@ -138,6 +146,7 @@ fn same(known: ReleaseRow, digest: Digest) -> Result<(ReleaseRow, bool)> {
         return Ok((known, false));
     }
     let name = &known.name;
-    let text = format!("`{name}` is another component already; a release never changes, push it as another version");
+    let text =
+        format!("`{name}` is another component already; a release never changes, push it as another version");
     Err(ControlError::Conflict(text))
 }

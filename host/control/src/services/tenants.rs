@@ -87,7 +87,12 @@ impl Control {
     ///
     /// # Errors
     /// [`ControlError::Invalid`] with every wrong field, [`ControlError::Conflict`] for an address that another holds.
-    pub async fn patch_tenant(&self, operator: &Operator, name: &str, patch: PatchTenant) -> Result<TenantView> {
+    pub async fn patch_tenant(
+        &self,
+        operator: &Operator,
+        name: &str,
+        patch: PatchTenant,
+    ) -> Result<TenantView> {
         let actor = operator.writer()?;
         let row = self.row(name).await?;
         let mut wrong = Vec::new();
@@ -264,9 +269,9 @@ pub(super) fn check_title(title: &str, wrong: &mut Vec<FieldError>) {
 pub(super) fn check_words(locale: Option<&str>, time_zone: Option<&str>, wrong: &mut Vec<FieldError>) {
     let tag = |text: &str| {
         text.len() <= 35
-            && text.split('-').all(|part| {
-                (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
-            })
+            && text
+                .split('-')
+                .all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()))
     };
     if locale.is_some_and(|text| !tag(text)) {
         wrong.push(fault("locale", "a locale is a BCP 47 tag such as `en` or `de-CH`".to_owned()));
@@ -286,7 +291,10 @@ pub(super) fn check_settings(settings: &BTreeMap<String, String>, wrong: &mut Ve
         if !fits {
             wrong.push(fault("settings", format!("`{key}` can't be a key: 1 to 64 of a-z 0-9 . _ -")));
         } else if value.len() > SETTING_BYTES {
-            wrong.push(fault(&format!("settings.{key}"), format!("a setting has at most {SETTING_BYTES} bytes")));
+            wrong.push(fault(
+                &format!("settings.{key}"),
+                format!("a setting has at most {SETTING_BYTES} bytes"),
+            ));
         }
     }
 }

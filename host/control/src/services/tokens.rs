@@ -26,7 +26,8 @@ impl Control {
     pub async fn create_token(&self, operator: &Operator, request: CreateToken) -> Result<CreatedToken> {
         let actor = operator.writer()?;
         let mut wrong = Vec::new();
-        let mut fault = |field: &str, detail: String| wrong.push(FieldError { field: field.to_owned(), detail });
+        let mut fault =
+            |field: &str, detail: String| wrong.push(FieldError { field: field.to_owned(), detail });
         let name = request.name.trim();
         if name.is_empty() || name.len() > 64 || name.chars().any(char::is_control) {
             fault("name", "a name has 1 to 64 bytes".to_owned());
@@ -62,8 +63,13 @@ impl Control {
     ) -> Result<(ApiToken, Secret)> {
         let secret = ApiToken::new_secret();
         let mut change = self.store.change().await?;
-        let token =
-            ApiToken { id: TokenId::new(), name: name.to_owned(), scopes, created_at: change.at(), expires_at };
+        let token = ApiToken {
+            id: TokenId::new(),
+            name: name.to_owned(),
+            scopes,
+            created_at: change.at(),
+            expires_at,
+        };
         change.add_token(&token, &secret.digest()).await?;
         change.audit(actor, "token.create", &token.name, None, &token.id.to_string()).await?;
         change.commit().await?;

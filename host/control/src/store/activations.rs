@@ -98,18 +98,17 @@ impl Store {
 
     /// Those that a crash left running.
     pub(crate) async fn activations_running(&self) -> Result<Vec<ActivationRow>> {
-        let rows = sql(concat!("SELECT ", columns!(), " FROM activations WHERE state = 'running' ORDER BY id"))
-            .fetch_all(&self.pools.read)
-            .await?;
+        let rows =
+            sql(concat!("SELECT ", columns!(), " FROM activations WHERE state = 'running' ORDER BY id"))
+                .fetch_all(&self.pools.read)
+                .await?;
         rows.iter().map(activation).collect()
     }
 
     /// An activation's moves in one state, in the order of tenant ids.
     pub(crate) async fn moves(&self, id: ActivationId, state: MoveState) -> Result<Vec<MoveRow>> {
-        let rows = sql(
-            "SELECT tenant_id, tenant_name, from_release, to_release, error FROM moves \
-             WHERE activation_id = $1 AND state = $2 ORDER BY tenant_id",
-        )
+        let rows = sql("SELECT tenant_id, tenant_name, from_release, to_release, error FROM moves \
+             WHERE activation_id = $1 AND state = $2 ORDER BY tenant_id")
         .bind(id.to_string())
         .bind(state.as_str())
         .fetch_all(&self.pools.read)
@@ -141,12 +140,17 @@ impl Store {
 impl Change {
     /// True where one is running.
     pub(crate) async fn activation_runs(&mut self) -> Result<bool> {
-        let row = sql("SELECT id FROM activations WHERE state = 'running'").fetch_optional(&mut *self.tx).await?;
+        let row =
+            sql("SELECT id FROM activations WHERE state = 'running'").fetch_optional(&mut *self.tx).await?;
         Ok(row.is_some())
     }
 
     /// Adds an activation with its moves, all pending.
-    pub(crate) async fn add_activation(&mut self, activation: &ActivationRow, moves: &[MoveRow]) -> Result<()> {
+    pub(crate) async fn add_activation(
+        &mut self,
+        activation: &ActivationRow,
+        moves: &[MoveRow],
+    ) -> Result<()> {
         sql(
             "INSERT INTO activations (id, kind, release_name, state, total, previous_default, rollback_of, started_at, \
              finished_at, gen) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",

@@ -8,8 +8,8 @@ use super::{DatabaseError, Result, Store, parsed, timestamp};
 use rowhouse_base::id::UserId;
 use rowhouse_base::{Digest, Timestamp};
 use rowhouse_identity::{
-    IdentityStore, Later, NewSession, PasswordHash, Roles, Scope, StoreError, StoredSession, StoredToken, StoredUser,
-    UserName,
+    IdentityStore, Later, NewSession, PasswordHash, Roles, Scope, StoreError, StoredSession, StoredToken,
+    StoredUser, UserName,
 };
 use sqlx::Row as _;
 use std::future::Future;
@@ -143,7 +143,9 @@ impl IdentityStore for Store {
             let mut change = self.change().await?;
             change.put_password(user, &hash, false).await?;
             change.remove_sessions(user, keep).await?;
-            change.audit(&format!("user {user}"), "user.change-password", &user.to_string(), None, "").await?;
+            change
+                .audit(&format!("user {user}"), "user.change-password", &user.to_string(), None, "")
+                .await?;
             change.commit().await
         })
     }

@@ -142,7 +142,12 @@ impl Change {
         Ok(())
     }
 
-    pub(crate) async fn put_password(&mut self, user: UserId, hash: &PasswordHash, must_change: bool) -> Result<()> {
+    pub(crate) async fn put_password(
+        &mut self,
+        user: UserId,
+        hash: &PasswordHash,
+        must_change: bool,
+    ) -> Result<()> {
         sql("UPDATE users SET password = $1, must_change = $2, gen = $3 WHERE id = $4")
             .bind(hash.as_str().to_owned())
             .bind(i64::from(must_change))
@@ -166,7 +171,10 @@ impl Change {
 
     pub(crate) async fn remove_user(&mut self, user: UserId) -> Result<()> {
         self.remove_sessions(user, None).await?;
-        sql("DELETE FROM memberships WHERE user_id = $1").bind(user.to_string()).execute(&mut *self.tx).await?;
+        sql("DELETE FROM memberships WHERE user_id = $1")
+            .bind(user.to_string())
+            .execute(&mut *self.tx)
+            .await?;
         sql("DELETE FROM users WHERE id = $1").bind(user.to_string()).execute(&mut *self.tx).await?;
         Ok(())
     }
@@ -215,7 +223,8 @@ impl Change {
 
     /// Revokes a token. Gives whether there was one.
     pub(crate) async fn remove_token(&mut self, id: TokenId) -> Result<bool> {
-        let done = sql("DELETE FROM tokens WHERE id = $1").bind(id.to_string()).execute(&mut *self.tx).await?;
+        let done =
+            sql("DELETE FROM tokens WHERE id = $1").bind(id.to_string()).execute(&mut *self.tx).await?;
         Ok(done.rows_affected() > 0)
     }
 }

@@ -57,11 +57,12 @@ impl Store {
 
     /// Releases in the order of their names, after one.
     pub(crate) async fn releases_page(&self, after: &str, limit: u32) -> Result<Vec<ReleaseRow>> {
-        let rows = sql(concat!("SELECT ", columns!(), " FROM releases WHERE name > $1 ORDER BY name LIMIT $2"))
-            .bind(after.to_owned())
-            .bind(i64::from(limit))
-            .fetch_all(&self.pools.read)
-            .await?;
+        let rows =
+            sql(concat!("SELECT ", columns!(), " FROM releases WHERE name > $1 ORDER BY name LIMIT $2"))
+                .bind(after.to_owned())
+                .bind(i64::from(limit))
+                .fetch_all(&self.pools.read)
+                .await?;
         rows.iter().map(ReleaseRow::read).collect()
     }
 

@@ -81,10 +81,8 @@ const BEGIN: &[&str] = &[
 
 /// Brings the schema up to date. Two servers starting at once are put in order by the ledger's key.
 pub(super) async fn migrate(pool: &Pool<Db>) -> Result<()> {
-    sql(
-        "CREATE TABLE IF NOT EXISTS control_ledger (version BIGINT PRIMARY KEY, name VARCHAR(64) NOT NULL, \
-         applied_at BIGINT NOT NULL)",
-    )
+    sql("CREATE TABLE IF NOT EXISTS control_ledger (version BIGINT PRIMARY KEY, name VARCHAR(64) NOT NULL, \
+         applied_at BIGINT NOT NULL)")
     .execute(pool)
     .await?;
     let row = sql("SELECT MAX(version) AS newest FROM control_ledger").fetch_one(pool).await?;

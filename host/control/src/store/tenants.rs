@@ -5,7 +5,8 @@
 
 use super::dialect::{Row, Tx, sql};
 use super::{
-    Change, Result, Store, flag, generation, json, like, number, parsed, parsed_option, timestamp, to_json, value,
+    Change, Result, Store, flag, generation, json, like, number, parsed, parsed_option, timestamp, to_json,
+    value,
 };
 use rowhouse_base::id::TenantId;
 use rowhouse_base::{Digest, TenantName, Timestamp};
@@ -178,8 +179,10 @@ impl Store {
 
     /// True where a tenant of this id is here, in any state.
     pub(crate) async fn is_known(&self, id: TenantId) -> Result<bool> {
-        let row =
-            sql("SELECT id FROM tenants WHERE id = $1").bind(id.to_string()).fetch_optional(&self.pools.read).await?;
+        let row = sql("SELECT id FROM tenants WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&self.pools.read)
+            .await?;
         Ok(row.is_some())
     }
 }
@@ -219,12 +222,10 @@ impl Change {
     pub(crate) async fn put_tenant(&mut self, tenant: &mut TenantRow) -> Result<()> {
         tenant.revision = u64::try_from(self.generation).map_err(|error| value("gen", error))?;
         let release = tenant.release.as_ref();
-        sql(
-            "UPDATE tenants SET live_name = $1, title = $2, state = $3, addresses = $4, url_prefix = $5, \
+        sql("UPDATE tenants SET live_name = $1, title = $2, state = $3, addresses = $4, url_prefix = $5, \
              settings = $6, locale = $7, time_zone = $8, release_name = $9, release_digest = $10, \
              previous_release = $11, schema_version = $12, fingerprint = $13, trash_until = $14, gen = $15 \
-             WHERE id = $16",
-        )
+             WHERE id = $16")
         .bind(tenant.holds_name().then(|| tenant.name.as_str().to_owned()))
         .bind(tenant.title.clone())
         .bind(tenant.state.as_str())
@@ -248,7 +249,10 @@ impl Change {
 
     /// Writes which addresses a tenant holds. Called after `put_tenant` where they may have changed.
     pub(crate) async fn put_addresses(&mut self, tenant: &TenantRow) -> Result<()> {
-        sql("DELETE FROM addresses WHERE tenant_id = $1").bind(tenant.id.to_string()).execute(&mut *self.tx).await?;
+        sql("DELETE FROM addresses WHERE tenant_id = $1")
+            .bind(tenant.id.to_string())
+            .execute(&mut *self.tx)
+            .await?;
         let held = if tenant.holds_name() { tenant.addresses.as_slice() } else { &[] };
         for address in held {
             sql("INSERT INTO addresses (host, tenant_id, gen) VALUES ($1, $2, $3)")
@@ -282,9 +286,12 @@ impl Change {
     /// Removes a tenant's rows and leaves a tombstone. Gives the numbers of sessions and memberships removed.
     pub(crate) async fn remove_tenant(&mut self, tenant: &TenantRow) -> Result<(u64, u64)> {
         let id = tenant.id.to_string();
-        let sessions = sql("DELETE FROM sessions WHERE scope = $1").bind(id.clone()).execute(&mut *self.tx).await?;
-        let members =
-            sql("DELETE FROM memberships WHERE tenant_id = $1").bind(id.clone()).execute(&mut *self.tx).await?;
+        let sessions =
+            sql("DELETE FROM sessions WHERE scope = $1").bind(id.clone()).execute(&mut *self.tx).await?;
+        let members = sql("DELETE FROM memberships WHERE tenant_id = $1")
+            .bind(id.clone())
+            .execute(&mut *self.tx)
+            .await?;
         sql("DELETE FROM addresses WHERE tenant_id = $1").bind(id.clone()).execute(&mut *self.tx).await?;
         sql("DELETE FROM tenants WHERE id = $1").bind(id.clone()).execute(&mut *self.tx).await?;
         sql("INSERT INTO tombstones (id, name, removed_at, gen) VALUES ($1, $2, $3, $4)")
@@ -299,7 +306,11 @@ impl Change {
     }
 
     /// Active and suspended tenants, or those of these names, that don't run this release.
-    pub(crate) async fn tenants_to_move(&mut self, digest: &Digest, release: &ReleaseName) -> Result<Vec<TenantRow>> {
+    pub(crate) async fn tenants_to_move(
+        &mut self,
+        digest: &Digest,
+        release: &ReleaseName,
+    ) -> Result<Vec<TenantRow>> {
         let rows = sql(concat!(
             "SELECT ",
             columns!(),

@@ -28,10 +28,8 @@ pub(crate) struct ReceiptRow {
 impl Store {
     /// The trail, newest first, older than one row where given, of one tenant where named.
     pub(crate) async fn audit_page(&self, tenant: &str, before: &str, limit: u32) -> Result<Vec<AuditRow>> {
-        let rows = sql(
-            "SELECT id, at, actor, action, subject, detail FROM audit \
-             WHERE ($1 = '' OR tenant_name = $2) AND ($3 = '' OR id < $4) ORDER BY id DESC LIMIT $5",
-        )
+        let rows = sql("SELECT id, at, actor, action, subject, detail FROM audit \
+             WHERE ($1 = '' OR tenant_name = $2) AND ($3 = '' OR id < $4) ORDER BY id DESC LIMIT $5")
         .bind(tenant.to_owned())
         .bind(tenant.to_owned())
         .bind(before.to_owned())
@@ -55,15 +53,14 @@ impl Store {
 
     /// Receipts, newest tenant first, older than one where given.
     pub(crate) async fn receipts_page(&self, before: &str, limit: u32) -> Result<Vec<ReceiptRow>> {
-        let rows = sql(
-            "SELECT tenant_id, tenant_name, receipt FROM receipts WHERE ($1 = '' OR tenant_id < $2) \
-             ORDER BY tenant_id DESC LIMIT $3",
-        )
-        .bind(before.to_owned())
-        .bind(before.to_owned())
-        .bind(i64::from(limit))
-        .fetch_all(&self.pools.read)
-        .await?;
+        let rows =
+            sql("SELECT tenant_id, tenant_name, receipt FROM receipts WHERE ($1 = '' OR tenant_id < $2) \
+             ORDER BY tenant_id DESC LIMIT $3")
+            .bind(before.to_owned())
+            .bind(before.to_owned())
+            .bind(i64::from(limit))
+            .fetch_all(&self.pools.read)
+            .await?;
         rows.iter()
             .map(|row| {
                 Ok(ReceiptRow {
@@ -86,10 +83,8 @@ impl Change {
         tenant: Option<&str>,
         detail: &str,
     ) -> Result<()> {
-        sql(
-            "INSERT INTO audit (id, at, actor, action, subject, tenant_name, detail, gen) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        )
+        sql("INSERT INTO audit (id, at, actor, action, subject, tenant_name, detail, gen) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
         .bind(AuditId::new().to_string())
         .bind(self.at.0)
         .bind(actor.to_owned())

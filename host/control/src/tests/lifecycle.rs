@@ -1,14 +1,17 @@
 //! Making and deleting tenants, with every step failing or cut short once.
 
-use crate::ControlError;
 use crate::stub::{Fault, House};
 use crate::types::{CreateTenant, DeleteOutcome, Paging, PatchTenant};
+use crate::{ControlError, ShippedModule};
 use rowhouse_base::Hostname;
 use rowhouse_tenant::Resolution;
 use std::time::Duration;
 
 fn patch(addresses: &[&str]) -> PatchTenant {
-    PatchTenant { addresses: Some(addresses.iter().map(|text| (*text).to_owned()).collect()), ..Default::default() }
+    PatchTenant {
+        addresses: Some(addresses.iter().map(|text| (*text).to_owned()).collect()),
+        ..Default::default()
+    }
 }
 
 #[tokio::test]
@@ -55,13 +58,18 @@ async fn a_step_that_fails_leaves_nothing() {
 
 #[tokio::test]
 async fn a_crash_in_any_step_is_completed_or_cleaned_at_the_next_start() {
-    for (step, mends) in ["provision", "migrate", "upgrade"].into_iter().flat_map(|step| [(step, true), (step, false)]) {
+    for (step, mends) in
+        ["provision", "migrate", "upgrade"].into_iter().flat_map(|step| [(step, true), (step, false)])
+    {
         let house = House::new().await;
         house.push("1.0.0", "module 1 upgrade").await;
         house.rooms.fail(Fault::HangAt(step));
         let request =
             CreateTenant { name: "club".into(), release: Some("site@1.0.0".into()), ..Default::default() };
-        let cut = tokio::time::timeout(Duration::from_millis(300), house.control.create_tenant(&house.operator, request));
+        let cut = tokio::time::timeout(
+            Duration::from_millis(300),
+            house.control.create_tenant(&house.operator, request),
+        );
         assert!(cut.await.is_err(), "{step}");
         assert!(house.served("club").is_none(), "{step}");
         house.rooms.mend();
@@ -236,4 +244,30 @@ async fn lists_are_paged_and_searched() {
     let wild = Paging { search: Some("%".into()), ..Default::default() };
     assert!(house.control.tenants(&house.operator, &wild, None).await.unwrap().items.is_empty());
     assert!(house.control.tenants(&house.operator, &Paging::default(), Some("odd")).await.is_err());
+}
+
+#[tokio::test]
+async fn the_shipped_module_is_pushed_once_and_the_first_is_the_default() {
+    let house = House::new().await;
+    let shipped = |version: &str, component: &'static str| ShippedModule {
+        release: format!("site@{version}").parse().unwrap(),
+        bytes: component.into(),
+    };
+    for (version, component, pushed) in
+        [("1.0.0", "module 1", true), ("1.0.0", "module 9", false), ("1.1.0", "module 2", true)]
+    {
+        let first = house.control.bootstrap(Some(&shipped(version, component))).await.unwrap();
+        assert_eq!(first.pushed.is_some(), pushed, "{version} {component}");
+        assert!(first.admin.is_none() && first.operator_token.is_none(), "only once");
+    }
+    let status = house.control.status(&house.operator).await.unwrap();
+    assert_eq!(status.default_release.as_deref(), Some("site@1.0.0"));
+    let zoned = CreateTenant {
+        name: "club".into(),
+        time_zone: Some("Europe/Zurich".into()),
+        locale: Some("de-CH".into()),
+        ..Default::default()
+    };
+    let club = house.control.create_tenant(&house.operator, zoned).await.unwrap();
+    assert_eq!((club.time_zone.as_str(), club.schema_version), ("Europe/Zurich", 1));
 }

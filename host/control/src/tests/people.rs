@@ -67,7 +67,8 @@ async fn revocation_reaches_another_server_with_its_next_turn() {
 #[tokio::test]
 async fn the_last_super_user_stays() {
     let house = House::new().await;
-    let conflict = |answer: Result<(), ControlError>| assert!(matches!(answer, Err(ControlError::Conflict(_))));
+    let conflict =
+        |answer: Result<(), ControlError>| assert!(matches!(answer, Err(ControlError::Conflict(_))));
     conflict(house.control.delete_user(&house.operator, "admin").await);
     for patch in [
         PatchUser { disabled: Some(true), ..Default::default() },
@@ -95,7 +96,10 @@ async fn one_time_passwords_and_tokens() {
     let house = House::new().await;
     let request = CreateUser { name: "eve".into(), super_user: Some(true), ..Default::default() };
     let made = house.control.create_user(&house.operator, request.clone()).await.unwrap();
-    assert!(matches!(house.control.create_user(&house.operator, request).await, Err(ControlError::Conflict(_))));
+    assert!(matches!(
+        house.control.create_user(&house.operator, request).await,
+        Err(ControlError::Conflict(_))
+    ));
     let once = Secret::from_text(made.one_time_password.unwrap());
     let identity = house.control.identity();
     let session = identity.sign_in(Scope::Console, "eve", once.clone(), None).await.unwrap();
@@ -111,7 +115,9 @@ async fn one_time_passwords_and_tokens() {
         expires_at: expires_at.map(str::to_owned),
     };
     assert!(house.control.create_token(&house.operator, ask("all", None)).await.is_err());
-    assert!(house.control.create_token(&house.operator, ask("read", Some("2001-01-01T00:00:00Z"))).await.is_err());
+    assert!(
+        house.control.create_token(&house.operator, ask("read", Some("2001-01-01T00:00:00Z"))).await.is_err()
+    );
     let token = house.control.create_token(&house.operator, ask("read", None)).await.unwrap();
     let secret = Secret::from_text(token.token);
     let reader = identity.operator_by_token(&secret).await.unwrap().unwrap();

@@ -93,8 +93,10 @@ async fn rollback_returns_every_tenant_that_moved() {
 async fn one_at_a_time_and_a_crash_is_resumed() {
     let house = house_with(3).await;
     house.rooms.fail(Fault::HangAt("migrate"));
-    let cut =
-        tokio::time::timeout(Duration::from_millis(300), house.control.activate(&house.operator, all("site@2.0.0")));
+    let cut = tokio::time::timeout(
+        Duration::from_millis(300),
+        house.control.activate(&house.operator, all("site@2.0.0")),
+    );
     assert!(cut.await.is_err());
     assert!(matches!(
         house.control.activate(&house.operator, all("site@2.0.0")).await,
@@ -117,7 +119,9 @@ async fn releases_are_immutable_checked_and_kept_while_used() {
     };
     assert!(!push("1.0.0", "module 1").await.unwrap().1, "the same again is no news");
     assert!(matches!(push("1.0.0", "module 9").await, Err(ControlError::Conflict(_))));
-    assert!(matches!(push("3.0.0", "bad one two").await, Err(ControlError::Invalid(faults)) if faults.len() == 2));
+    assert!(
+        matches!(push("3.0.0", "bad one two").await, Err(ControlError::Invalid(faults)) if faults.len() == 2)
+    );
     let delete = async |name: &str| house.control.delete_release(&house.operator, name).await;
     assert!(matches!(delete("site@1.0.0").await, Err(ControlError::Conflict(_))));
     delete("site@2.0.0").await.unwrap();

@@ -1,4 +1,4 @@
-//! Releases, activations and the status, as the API shows and takes them.
+//! Releases, activations, the status and the limits, as the API shows and takes them.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -100,4 +100,22 @@ pub struct TenantCounts {
     pub trashed: u64,
     /// Being removed.
     pub deleting: u64,
+}
+
+/// One limit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LimitView {
+    /// As in the configuration.
+    pub name: String,
+    /// What holds on this server.
+    pub value: u64,
+    /// What it limits, and its unit.
+    pub description: String,
+}
+
+/// All limits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LimitTable {
+    /// In the order of the configuration.
+    pub items: Vec<LimitView>,
 }

@@ -59,7 +59,10 @@ fn claims_of_billions_cost_nothing() {
 
 #[test]
 fn the_documented_bytes() {
-    let rows = Rows { columns: vec!["n".into()], rows: vec![vec![Value::Integer(-2)], vec![Value::Text("é".into())]] };
+    let rows = Rows {
+        columns: vec!["n".into()],
+        rows: vec![vec![Value::Integer(-2)], vec![Value::Text("é".into())]],
+    };
     let expected = [
         &[1, 1, 1, 0, 2, 0, 0, 0, 1, 0, b'n'][..],
         &[3, 254, 255, 255, 255, 255, 255, 255, 255],

@@ -144,8 +144,16 @@ fn is_own_table(name: &str) -> bool {
 }
 
 /// Virtual tables of the engine that need no CREATE.
-const ENGINE_TABLES: [&str; 8] =
-    ["dbstat", "bytecode", "tables_used", "fts3tokenize", "fts5vocab", "fts4aux", "completion", "generate_series"];
+const ENGINE_TABLES: [&str; 8] = [
+    "dbstat",
+    "bytecode",
+    "tables_used",
+    "fts3tokenize",
+    "fts5vocab",
+    "fts4aux",
+    "completion",
+    "generate_series",
+];
 
 /// Tables that the engine itself writes when the schema changes. Writing them by hand fails all the same:
 /// the connection is defensive.
@@ -179,7 +187,8 @@ fn is_schema_change(action: AuthAction<'_>) -> bool {
         AuthAction::CreateVtable { table_name, module_name } => {
             own(table_name) && module_name.eq_ignore_ascii_case("fts5")
         }
-        AuthAction::CreateIndex { index_name, table_name } | AuthAction::DropIndex { index_name, table_name } => {
+        AuthAction::CreateIndex { index_name, table_name }
+        | AuthAction::DropIndex { index_name, table_name } => {
             own(table_name) && (own(index_name) || starts_with(index_name, "sqlite_autoindex_"))
         }
         AuthAction::CreateTrigger { trigger_name, table_name }
@@ -193,7 +202,8 @@ fn is_schema_change(action: AuthAction<'_>) -> bool {
 fn is_function(name: &str, migrating: bool) -> bool {
     LIGHT.contains(&name)
         || HEAVY.contains(&name)
-        || migrating && ["sqlite_rename_", "sqlite_drop_column", "sqlite_fail"].iter().any(|own| name.starts_with(own))
+        || migrating
+            && ["sqlite_rename_", "sqlite_drop_column", "sqlite_fail"].iter().any(|own| name.starts_with(own))
 }
 
 fn starts_with(name: &str, prefix: &str) -> bool {
@@ -202,12 +212,62 @@ fn starts_with(name: &str, prefix: &str) -> bool {
 
 /// Functions whose cost is small even for a value of a megabyte.
 const LIGHT: [&str; 56] = [
-    "abs", "avg", "changes", "coalesce", "count", "cume_dist", "current_date", "current_time",
-    "current_timestamp", "date", "datetime", "dense_rank", "first_value", "group_concat", "if", "ifnull", "iif",
-    "julianday", "lag", "last_insert_rowid", "last_value", "lead", "length", "likelihood", "likely", "lower", "max",
-    "min", "nth_value", "ntile", "nullif", "octet_length", "percent_rank", "random", "rank", "round", "row_number",
-    "sign", "string_agg", "substr", "substring", "sum", "time", "timediff", "total", "total_changes", "typeof",
-    "unicode", "unixepoch", "unlikely", "upper", "ceil", "ceiling", "floor", "mod", "trunc",
+    "abs",
+    "avg",
+    "changes",
+    "coalesce",
+    "count",
+    "cume_dist",
+    "current_date",
+    "current_time",
+    "current_timestamp",
+    "date",
+    "datetime",
+    "dense_rank",
+    "first_value",
+    "group_concat",
+    "if",
+    "ifnull",
+    "iif",
+    "julianday",
+    "lag",
+    "last_insert_rowid",
+    "last_value",
+    "lead",
+    "length",
+    "likelihood",
+    "likely",
+    "lower",
+    "max",
+    "min",
+    "nth_value",
+    "ntile",
+    "nullif",
+    "octet_length",
+    "percent_rank",
+    "random",
+    "rank",
+    "round",
+    "row_number",
+    "sign",
+    "string_agg",
+    "substr",
+    "substring",
+    "sum",
+    "time",
+    "timediff",
+    "total",
+    "total_changes",
+    "typeof",
+    "unicode",
+    "unixepoch",
+    "unlikely",
+    "upper",
+    "ceil",
+    "ceiling",
+    "floor",
+    "mod",
+    "trunc",
 ];
 
 /// Functions that are allowed, but whose cost grows with their values.
@@ -215,13 +275,67 @@ const LIGHT: [&str; 56] = [
 /// Absent, because one call can take minutes or gigabytes: `json_patch`, `json_pretty`, `highlight`,
 /// `snippet`; because they reach outside: `load_extension`, `fts3_tokenizer`, `sqlite_*`.
 const HEAVY: [&str; 61] = [
-    "->", "->>", "bm25", "char", "concat", "concat_ws", "format", "glob", "hex", "instr", "json", "json_array",
-    "json_array_length", "json_each", "json_error_position", "json_extract", "json_group_array",
-    "json_group_object", "json_insert", "json_object", "json_quote", "json_remove", "json_replace", "json_set",
-    "json_tree", "json_type", "json_valid", "jsonb", "jsonb_array", "jsonb_extract", "jsonb_group_array",
-    "jsonb_group_object", "jsonb_insert", "jsonb_object", "jsonb_remove", "jsonb_replace", "jsonb_set", "like",
-    "ltrim", "match", "printf", "quote", "randomblob", "replace", "rtrim", "soundex", "strftime", "trim", "unhex",
-    "zeroblob", "sqrt", "pow", "power", "exp", "ln", "log", "log10", "log2", "pi", "degrees", "radians",
+    "->",
+    "->>",
+    "bm25",
+    "char",
+    "concat",
+    "concat_ws",
+    "format",
+    "glob",
+    "hex",
+    "instr",
+    "json",
+    "json_array",
+    "json_array_length",
+    "json_each",
+    "json_error_position",
+    "json_extract",
+    "json_group_array",
+    "json_group_object",
+    "json_insert",
+    "json_object",
+    "json_quote",
+    "json_remove",
+    "json_replace",
+    "json_set",
+    "json_tree",
+    "json_type",
+    "json_valid",
+    "jsonb",
+    "jsonb_array",
+    "jsonb_extract",
+    "jsonb_group_array",
+    "jsonb_group_object",
+    "jsonb_insert",
+    "jsonb_object",
+    "jsonb_remove",
+    "jsonb_replace",
+    "jsonb_set",
+    "like",
+    "ltrim",
+    "match",
+    "printf",
+    "quote",
+    "randomblob",
+    "replace",
+    "rtrim",
+    "soundex",
+    "strftime",
+    "trim",
+    "unhex",
+    "zeroblob",
+    "sqrt",
+    "pow",
+    "power",
+    "exp",
+    "ln",
+    "log",
+    "log10",
+    "log2",
+    "pi",
+    "degrees",
+    "radians",
 ];
 
 #[cfg(test)]
@@ -239,9 +353,20 @@ mod tests {
 
     #[test]
     fn the_dangerous_functions_are_on_no_list() {
-        for name in ["json_patch", "jsonb_patch", "json_pretty", "highlight", "snippet", "load_extension", "edit",
-            "fts3_tokenizer", "readfile", "writefile", "sqlite_rename_table", "sqlite_compileoption_get"]
-        {
+        for name in [
+            "json_patch",
+            "jsonb_patch",
+            "json_pretty",
+            "highlight",
+            "snippet",
+            "load_extension",
+            "edit",
+            "fts3_tokenizer",
+            "readfile",
+            "writefile",
+            "sqlite_rename_table",
+            "sqlite_compileoption_get",
+        ] {
             assert!(!is_function(name, false), "{name}");
         }
     }

@@ -28,11 +28,7 @@ pub(super) struct Budget {
 
 impl Budget {
     pub(super) fn new() -> Self {
-        Self {
-            origin: Instant::now(),
-            steps: AtomicU32::new(u32::MAX),
-            deadline: AtomicU64::new(u64::MAX),
-        }
+        Self { origin: Instant::now(), steps: AtomicU32::new(u32::MAX), deadline: AtomicU64::new(u64::MAX) }
     }
 
     /// Arms the small budget of the calling thread.

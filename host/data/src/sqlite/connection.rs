@@ -93,7 +93,8 @@ impl Conn {
             | OpenFlags::SQLITE_OPEN_NOFOLLOW
             | OpenFlags::SQLITE_OPEN_EXRESCODE
             | OpenFlags::SQLITE_OPEN_PRIVATE_CACHE;
-        let db = Connection::open_with_flags(path, flags).map_err(|error| SqlError::other(error.to_string()))?;
+        let db =
+            Connection::open_with_flags(path, flags).map_err(|error| SqlError::other(error.to_string()))?;
         let mut conn = Self {
             interrupt: Arc::new(db.get_interrupt_handle()),
             db,
@@ -146,7 +147,9 @@ impl Conn {
     pub(super) fn set_quota(&mut self, quota: u64) -> Result<(), Failure> {
         if self.quota != quota {
             let pages = (quota / PAGE).clamp(1, u64::from(u32::MAX) - 2);
-            self.try_as_host(|db| db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_row| Ok(())))?;
+            self.try_as_host(|db| {
+                db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_row| Ok(()))
+            })?;
             self.quota = quota;
         }
         Ok(())

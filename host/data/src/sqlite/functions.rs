@@ -98,11 +98,26 @@ mod tests {
         let (own, ours) = (Connection::open_in_memory().unwrap(), Connection::open_in_memory().unwrap());
         super::install(&ours).unwrap();
         for expression in [
-            "instr('häuser','u')", "instr('abc','')", "instr('abc','x')", "instr(NULL,'x')", "instr(x'010203',x'03')",
-            "instr(12345, 34)", "replace('aXbX','X','--')", "replace('abc','','y')", "replace('abc',NULL,'y')",
-            "replace('aaaa','aa','b')", "replace(1.5,'.',',')", "replace('häß','ä','ae')", "trim('xxaxx','x')",
-            "ltrim('xyaxy','yx')", "rtrim('xyaxy','yx')", "trim('ääbä','ä')", "trim(NULL,'x')", "trim('a','')",
-            "trim('  a  ')", "unhex('4142')",
+            "instr('häuser','u')",
+            "instr('abc','')",
+            "instr('abc','x')",
+            "instr(NULL,'x')",
+            "instr(x'010203',x'03')",
+            "instr(12345, 34)",
+            "replace('aXbX','X','--')",
+            "replace('abc','','y')",
+            "replace('abc',NULL,'y')",
+            "replace('aaaa','aa','b')",
+            "replace(1.5,'.',',')",
+            "replace('häß','ä','ae')",
+            "trim('xxaxx','x')",
+            "ltrim('xyaxy','yx')",
+            "rtrim('xyaxy','yx')",
+            "trim('ääbä','ä')",
+            "trim(NULL,'x')",
+            "trim('a','')",
+            "trim('  a  ')",
+            "unhex('4142')",
         ] {
             let ask = |db: &Connection| -> Value {
                 db.query_row(&format!("SELECT {expression}"), [], |row| row.get(0)).unwrap()

@@ -53,7 +53,8 @@ mod tests {
     use super::*;
     use rusqlite::Connection;
 
-    const ENDLESS: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT sum(i) FROM n";
+    const ENDLESS: &str =
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT sum(i) FROM n";
 
     /// This connection has no budget: only the interruption ends the statement.
     #[tokio::test]

@@ -38,7 +38,8 @@ impl From<Failure> for Failed {
 /// What the ledger says, in order of version.
 pub(super) fn applied(conn: &Conn) -> Result<Vec<Applied>, Failure> {
     conn.try_as_host(|db| {
-        let mut statement = db.prepare("SELECT version, name, checksum FROM _rowhouse_migrations ORDER BY version")?;
+        let mut statement =
+            db.prepare("SELECT version, name, checksum FROM _rowhouse_migrations ORDER BY version")?;
         let rows = statement.query_map([], |row| {
             Ok(Applied { version: row.get(0)?, name: row.get(1)?, checksum: row.get(2)? })
         })?;
@@ -69,7 +70,9 @@ pub(super) fn apply(conn: &mut Conn, migration: &Migration, time: Duration) -> R
 fn apply_in_transaction(conn: &Conn, migration: &Migration, end: Instant) -> Result<(), Failed> {
     let version = migration.version;
     let done: bool = conn.try_as_host(|db| {
-        db.query_row("SELECT count(*) FROM _rowhouse_migrations WHERE version = ?1", [version], |row| row.get(0))
+        db.query_row("SELECT count(*) FROM _rowhouse_migrations WHERE version = ?1", [version], |row| {
+            row.get(0)
+        })
     })?;
     if done {
         return Ok(());

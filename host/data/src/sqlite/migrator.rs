@@ -19,17 +19,23 @@ const PAUSE: Duration = Duration::from_millis(50);
 impl Session {
     /// Brings the database to the newest of these migrations, or leaves it where it is ahead of them.
     /// Returns the version it has afterwards.
-    pub(crate) async fn migrate(&self, migrations: Arc<[Migration]>, time: Duration) -> Result<u32, MigrateError> {
+    pub(crate) async fn migrate(
+        &self,
+        migrations: Arc<[Migration]>,
+        time: Duration,
+    ) -> Result<u32, MigrateError> {
         let applied = self.applied().await.map_err(MigrateError::Ledger)?;
         let mut version = applied.last().map_or(0, |last| last.version);
         let first = pending(&migrations, &applied, Dialect::Sqlite)?;
         for index in first..migrations.len() {
             let Some(migration) = migrations.get(index) else { break };
-            self.apply(&migrations, index, time).await.map_err(|(statement, cause)| MigrateError::Failed {
-                version: migration.version,
-                name: migration.name.clone(),
-                statement,
-                cause,
+            self.apply(&migrations, index, time).await.map_err(|(statement, cause)| {
+                MigrateError::Failed {
+                    version: migration.version,
+                    name: migration.name.clone(),
+                    statement,
+                    cause,
+                }
             })?;
             version = migration.version;
         }
@@ -56,7 +62,9 @@ impl Session {
             let migrations = Arc::clone(migrations);
             let (checkout, result) = self
                 .on_thread(checkout, until, time, move |conn| {
-                    Ok(migrations.get(index).map_or(Ok(()), |migration| migrate::apply(conn, migration, time)))
+                    Ok(migrations
+                        .get(index)
+                        .map_or(Ok(()), |migration| migrate::apply(conn, migration, time)))
                 })
                 .await
                 .map_err(outside)?;

@@ -32,7 +32,10 @@ impl Declared {
     fn read(declared: Option<&str>) -> Self {
         let Some(declared) = declared else { return Self::Plain };
         let begins = |word: &str| {
-            declared.as_bytes().get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
+            declared
+                .as_bytes()
+                .get(..word.len())
+                .is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
         };
         if begins("BOOL") {
             Self::Boolean
@@ -112,10 +115,7 @@ impl Plan {
 
     /// True where the calling thread may try it with the small budget.
     pub(super) fn may_run_inline(&self) -> bool {
-        self.readonly
-            && !self.heavy
-            && !self.slow.load(Relaxed)
-            && (!self.counts || self.quick.load(Relaxed))
+        self.readonly && !self.heavy && !self.slow.load(Relaxed) && (!self.counts || self.quick.load(Relaxed))
     }
 }
 

@@ -77,7 +77,12 @@ pub(super) fn query_inline(
 }
 
 /// Runs a query to its end, within `bounds.time`. One that writes and returns rows is all or nothing.
-pub(super) fn query(conn: &mut Conn, text: &str, params: &[Value], bounds: Bounds) -> Result<Vec<u8>, Failure> {
+pub(super) fn query(
+    conn: &mut Conn,
+    text: &str,
+    params: &[Value],
+    bounds: Bounds,
+) -> Result<Vec<u8>, Failure> {
     let started = Instant::now();
     conn.budget.arm_until(started + bounds.time);
     let plan = plan(conn, text)?;
@@ -113,7 +118,12 @@ pub(super) fn query(conn: &mut Conn, text: &str, params: &[Value], bounds: Bound
 }
 
 /// Runs a statement for what it does. Rows that it returns are left out.
-pub(super) fn execute(conn: &mut Conn, text: &str, params: &[Value], time: Duration) -> Result<Outcome, Failure> {
+pub(super) fn execute(
+    conn: &mut Conn,
+    text: &str,
+    params: &[Value],
+    time: Duration,
+) -> Result<Outcome, Failure> {
     conn.budget.arm_until(Instant::now() + time);
     let plan = plan(conn, text)?;
     check_count(&plan, params)?;
@@ -166,7 +176,13 @@ pub(super) fn plan(conn: &mut Conn, text: &str) -> Result<Arc<Plan>, Failure> {
     Ok(plan)
 }
 
-fn rows(conn: &mut Conn, plan: &Plan, text: &str, params: &[Value], bounds: Bounds) -> Result<Vec<u8>, Failure> {
+fn rows(
+    conn: &mut Conn,
+    plan: &Plan,
+    text: &str,
+    params: &[Value],
+    bounds: Bounds,
+) -> Result<Vec<u8>, Failure> {
     check_count(plan, params)?;
     conn.probe.clear();
     let mut statement = conn.db.prepare_cached(text).map_err(|error| read(conn, Phase::Compile, error))?;
@@ -176,7 +192,12 @@ fn rows(conn: &mut Conn, plan: &Plan, text: &str, params: &[Value], bounds: Boun
     result
 }
 
-fn read_rows(conn: &Conn, plan: &Plan, statement: &mut Statement<'_>, bounds: Bounds) -> Result<Vec<u8>, Failure> {
+fn read_rows(
+    conn: &Conn,
+    plan: &Plan,
+    statement: &mut Statement<'_>,
+    bounds: Bounds,
+) -> Result<Vec<u8>, Failure> {
     let mut rows = statement.raw_query();
     let mut row = rows.next().map_err(|error| read(conn, Phase::Run, error))?;
     // The engine compiles again after a change of the schema; the columns may be others then.
@@ -223,10 +244,14 @@ fn write_value(out: &mut Encoder, value: ValueRef<'_>, declared: Declared) -> Re
         (ValueRef::Null, _) => out.null(),
         (ValueRef::Integer(number @ (0 | 1)), Declared::Boolean) => out.boolean(number == 1),
         (ValueRef::Integer(number), Declared::Timestamp) => out.timestamp(number),
-        (ValueRef::Integer(number), Declared::Decimal) => return out.bytes(DECIMAL, number.to_string().as_bytes()),
+        (ValueRef::Integer(number), Declared::Decimal) => {
+            return out.bytes(DECIMAL, number.to_string().as_bytes());
+        }
         (ValueRef::Integer(number), Declared::Json) => return out.bytes(JSON, number.to_string().as_bytes()),
         (ValueRef::Integer(number), _) => out.integer(number),
-        (ValueRef::Real(number), Declared::Decimal) => return out.bytes(DECIMAL, number.to_string().as_bytes()),
+        (ValueRef::Real(number), Declared::Decimal) => {
+            return out.bytes(DECIMAL, number.to_string().as_bytes());
+        }
         (ValueRef::Real(number), Declared::Json) => return out.bytes(JSON, number.to_string().as_bytes()),
         (ValueRef::Real(number), _) => out.real(number),
         (ValueRef::Blob(bytes), _) => return out.bytes(BLOB, bytes),
@@ -260,7 +285,8 @@ pub(super) fn check_count(plan: &Plan, params: &[Value]) -> Result<(), SqlError>
 
 pub(super) fn bind(statement: &mut Statement<'_>, plan: &Plan, params: &[Value]) -> Result<(), SqlError> {
     for (at, given) in plan.parameters.iter().enumerate() {
-        let value = params.get(*given).ok_or_else(|| SqlError::Parameter(format!("`${}` is missing", given + 1)))?;
+        let value =
+            params.get(*given).ok_or_else(|| SqlError::Parameter(format!("`${}` is missing", given + 1)))?;
         statement.raw_bind_parameter(at + 1, Bound(value)).map_err(|error| match error {
             rusqlite::Error::SqliteFailure(code, _) if code.code == rusqlite::ErrorCode::TooBig => {
                 SqlError::Limit(LimitKind::Bytes)

@@ -109,7 +109,8 @@ impl Session {
         let time = self.time();
         let statements = Arc::new(statements);
         let checkout = self.writer(until).await?;
-        self.attempts_within(checkout, until, whole, move |conn| run_batch(conn, &statements, time, whole)).await
+        self.attempts_within(checkout, until, whole, move |conn| run_batch(conn, &statements, time, whole))
+            .await
     }
 
     pub(crate) async fn begin(&self, mode: Mode) -> Result<Transaction, SqlError> {

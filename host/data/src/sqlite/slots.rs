@@ -81,10 +81,20 @@ impl Slots {
     }
 
     /// A place for one connection of this tenant, with an idle one in it where there is one.
-    pub(super) async fn checkout(self: &Arc<Self>, slot: &Arc<Slot>, until: Instant) -> Result<Checkout, SqlError> {
+    pub(super) async fn checkout(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        until: Instant,
+    ) -> Result<Checkout, SqlError> {
         let permit = slot.permit(&slot.connections, until, SqlError::Limit(LimitKind::Connections)).await?;
         let conn = slot.idle.lock().pop();
-        Ok(Checkout { conn, slot: Arc::clone(slot), slots: Arc::clone(self), permit: Some(permit), extra: Vec::new() })
+        Ok(Checkout {
+            conn,
+            slot: Arc::clone(slot),
+            slots: Arc::clone(self),
+            permit: Some(permit),
+            extra: Vec::new(),
+        })
     }
 
     /// A share of the budget of open connections. Makes room by closing the coldest idle one.
@@ -107,7 +117,9 @@ impl Slots {
         let map = self.map.lock();
         let coldest = map
             .values()
-            .filter_map(|slot| slot.idle.lock().iter().map(|conn| conn.last_used).min().map(|used| (used, slot)))
+            .filter_map(|slot| {
+                slot.idle.lock().iter().map(|conn| conn.last_used).min().map(|used| (used, slot))
+            })
             .min_by_key(|(used, _)| *used)
             .map(|(_, slot)| slot)?;
         let mut idle = coldest.idle.lock();
@@ -132,7 +144,8 @@ impl Slots {
         slot.closed.store(true, Relaxed);
         let all = slot.cap.load(Relaxed);
         let until = Instant::now() + wait;
-        let Ok(Ok(permits)) = timeout_at(until, Arc::clone(&slot.connections).acquire_many_owned(all)).await else {
+        let Ok(Ok(permits)) = timeout_at(until, Arc::clone(&slot.connections).acquire_many_owned(all)).await
+        else {
             slot.closed.store(false, Relaxed);
             return false;
         };

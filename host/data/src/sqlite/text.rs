@@ -124,10 +124,14 @@ mod tests {
 
     #[test]
     fn one_statement() {
-        for text in ["SELECT 1", " SELECT ';' ;; -- x;y", "SELECT 1; /* a;b */ ;", "SELECT [a;b] FROM `;`", ""] {
+        for text in
+            ["SELECT 1", " SELECT ';' ;; -- x;y", "SELECT 1; /* a;b */ ;", "SELECT [a;b] FROM `;`", ""]
+        {
             assert_eq!(check_single(text), Ok(()), "{text}");
         }
-        for text in ["SELECT 1; SELECT 2", "SELECT 1;'x'", "a;b", "SELECT 'it''s'; x", "SELECT 1;-- c\nDROP TABLE t"] {
+        for text in
+            ["SELECT 1; SELECT 2", "SELECT 1;'x'", "a;b", "SELECT 'it''s'; x", "SELECT 1;-- c\nDROP TABLE t"]
+        {
             assert!(check_single(text).is_err(), "{text}");
         }
         assert!(check_single("SELECT 1\0; DROP TABLE t").is_err());

@@ -1,5 +1,4 @@
 //! Signing in, scopes and revocation, over a store in memory that counts how often it is asked.
-#![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
 use super::*;
 use crate::{ApiToken, Later, PasswordHash, Role, Roles, StoredSession, StoredToken, User};
@@ -233,7 +232,8 @@ async fn a_hash_of_another_cost_is_replaced() {
     let (store, identity) = house().await;
     let ada = add(&store, &identity, "ada", true).await;
     let dearer =
-        Identity::new(Arc::clone(&store) as _, HashCost { passes: 2, ..CHEAP }, SignInLimits::default()).unwrap();
+        Identity::new(Arc::clone(&store) as _, HashCost { passes: 2, ..CHEAP }, SignInLimits::default())
+            .unwrap();
     enter(&dearer, Scope::Console, "ada").await.unwrap();
     let hash = store.users.lock().get(&ada).unwrap().password.clone().unwrap();
     assert!(hash.as_str().contains("t=2"), "{}", hash.as_str());

@@ -45,9 +45,9 @@ const ATTACKS: &[(&str, &str)] = &[
     ("bad", "/many-transactions"),
     ("bad", "/sleep?ms=5000"),
     ("bad-http02", "/slow-drip"),
-    ("bad-http02", "/endless-body"),
+    ("bad-http02", "/endless"),
     ("bad-http02", "/set-then-loop"),
-    ("bad-http02", "/resource-leak"),
+    ("bad-http02", "/leak"),
 ];
 
 pub(super) fn run(places: &Places, effort: Effort, report: &mut Report) -> Result<()> {

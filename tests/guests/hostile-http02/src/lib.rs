@@ -23,15 +23,16 @@ impl wasip2::exports::http::incoming_handler::Guest for Hostile {
                 let _ = OutgoingBody::finish(body, None);
             }
             "/slow-drip" => drip(out, Duration::from_millis(200)),
-            "/endless-body" => drip(out, Duration::ZERO),
-            "/giant-headers" => giant_headers(out),
+            "/endless" => drip(out, Duration::ZERO),
+            "/giant-header" => giant_header(out),
             "/never-set" => std::mem::forget(out),
             "/drop-set" => drop(out),
             "/set-then-loop" => set_then_loop(out),
             "/set-then-trap" => set_then_trap(out),
             "/short-body" => short_body(out),
             "/read-for-ever" => read_for_ever(&request, out),
-            "/resource-leak" => leak_resources(out),
+            "/leak" => leak_resources(out),
+            "/loop" => spin_for_ever(),
             "/poll-for-ever" => poll_for_ever(out),
             _ => {
                 let response = OutgoingResponse::new(Fields::new());
@@ -66,7 +67,7 @@ fn drip(out: ResponseOutparam, pause: Duration) {
 }
 
 /// 16 MiB of fields, in fields of 64 KiB.
-fn giant_headers(out: ResponseOutparam) {
+fn giant_header(out: ResponseOutparam) {
     let fields: Vec<_> = (0..256).map(|i| (format!("x-giant-{i}"), vec![b'a'; 64 * 1024])).collect();
     let (body, stream) = begin(out, &fields);
     drop(stream);
@@ -77,6 +78,10 @@ fn giant_headers(out: ResponseOutparam) {
 fn set_then_loop(out: ResponseOutparam) {
     let (_body, stream) = begin(out, &[]);
     let _ = stream.blocking_write_and_flush(b"begun\n");
+    spin_for_ever();
+}
+
+fn spin_for_ever() {
     let mut turns = 0u64;
     while black_box(turns) != u64::MAX {
         turns += 1;

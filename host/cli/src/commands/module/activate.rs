@@ -90,7 +90,8 @@ fn wait(mut answer: Value, what: &str, api: &Api, screen: &mut Screen<'_>) -> Re
 }
 
 fn is_over(activation: &views::Activation) -> bool {
-    activation.finished_at.is_some() || !matches!(activation.state.as_str(), "running" | "pending" | "rolling-back")
+    activation.finished_at.is_some()
+        || !matches!(activation.state.as_str(), "running" | "pending" | "rolling-back")
 }
 
 fn report(answer: &Value, activation: &views::Activation, screen: &mut Screen<'_>) -> Result<(), Failure> {

@@ -20,11 +20,14 @@ const CORE_MODULE: &[u8] = b"\0asm\x01\0\0\0";
 
 /// Stores a component as a release.
 pub(super) fn push(args: &PushArgs, api: &Api, screen: &mut Screen<'_>) -> Result<(), Failure> {
-    let release = ReleaseName::new(&args.name, &args.version).map_err(|error| Failure::usage(error.to_string()))?;
+    let release =
+        ReleaseName::new(&args.name, &args.version).map_err(|error| Failure::usage(error.to_string()))?;
     let bytes = read_component(&args.file)?;
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    let target = Target::new(&["releases"]).with("name", Some(&args.name)).with("version", Some(&args.version));
-    let progress = Progress::upload(screen, &format!("pushing {release} ({})", views::bytes(length)), length)?;
+    let target =
+        Target::new(&["releases"]).with("name", Some(&args.name)).with("version", Some(&args.version));
+    let progress =
+        Progress::upload(screen, &format!("pushing {release} ({})", views::bytes(length)), length)?;
     let answer = api.upload(&target, progress.reading(&bytes), bytes.len());
     drop(progress);
     let answer = answer?;
@@ -43,8 +46,11 @@ pub(super) fn push(args: &PushArgs, api: &Api, screen: &mut Screen<'_>) -> Resul
 }
 
 fn read_component(path: &Path) -> Result<Vec<u8>, Failure> {
-    let bytes = std::fs::read(path)
-        .map_err(|source| Failure::File { action: "read the component", path: path.to_owned(), source })?;
+    let bytes = std::fs::read(path).map_err(|source| Failure::File {
+        action: "read the component",
+        path: path.to_owned(),
+        source,
+    })?;
     let file = path.display();
     if bytes.starts_with(COMPONENT) {
         Ok(bytes)
@@ -77,7 +83,10 @@ pub(super) fn list(api: &Api, screen: &mut Screen<'_>) -> Result<(), Failure> {
             views::time(&release.pushed_at),
         ]);
     }
-    Ok(screen.table(&table, "no releases yet: `rowhouse module push FILE --name NAME --version VERSION` stores one")?)
+    Ok(screen.table(
+        &table,
+        "no releases yet: `rowhouse module push FILE --name NAME --version VERSION` stores one",
+    )?)
 }
 
 /// Shows one release.

@@ -48,9 +48,13 @@ pub(super) fn set(args: SetArgs, api: &Api, screen: &mut Screen<'_>) -> Result<(
         body.insert("settings".into(), settings(args.settings, args.unset));
     }
     if body.is_empty() {
-        return Err(Failure::usage_with("nothing to set", "give KEY=VALUE, --unset, --title, --locale, --time-zone or --url-prefix"));
+        return Err(Failure::usage_with(
+            "nothing to set",
+            "give KEY=VALUE, --unset, --title, --locale, --time-zone or --url-prefix",
+        ));
     }
-    let answer = api.send(Method::PATCH, &Target::new(&["tenants", &args.name]), Some(&Value::Object(body)))?;
+    let answer =
+        api.send(Method::PATCH, &Target::new(&["tenants", &args.name]), Some(&Value::Object(body)))?;
     shown(&answer.body, screen)
 }
 
@@ -94,13 +98,16 @@ pub(super) fn switch(
 pub(super) fn delete(args: &DeleteArgs, api: &Api, screen: &mut Screen<'_>) -> Result<(), Failure> {
     let name = args.name.as_str();
     let consequence = match args.now {
-        true => format!("This removes the site `{name}` at once: database, files, addresses and memberships."),
-        false => format!("This takes the site `{name}` off the air and removes it when the trash period is over."),
+        true => {
+            format!("This removes the site `{name}` at once: database, files, addresses and memberships.")
+        }
+        false => {
+            format!("This takes the site `{name}` off the air and removes it when the trash period is over.")
+        }
     };
     confirm(screen, args.confirm.as_deref(), name, &consequence)?;
-    let target = Target::new(&["tenants", name])
-        .with("confirm", Some(name))
-        .with("now", args.now.then_some("true"));
+    let target =
+        Target::new(&["tenants", name]).with("confirm", Some(name)).with("now", args.now.then_some("true"));
     let answer = api.send(Method::DELETE, &target, None)?;
     if screen.json {
         return Ok(screen.document(&answer.body)?);

@@ -42,7 +42,8 @@ pub(super) fn show(name: &str, api: &Api, screen: &mut Screen<'_>) -> Result<(),
 /// A site's properties, one a line.
 pub(super) fn described(tenant: &views::Tenant) -> String {
     let settings: Vec<_> = tenant.settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    let release = |label: &Option<ReleaseLabel>| label.as_ref().map(ReleaseLabel::with_digest).unwrap_or_default();
+    let release =
+        |label: &Option<ReleaseLabel>| label.as_ref().map(ReleaseLabel::with_digest).unwrap_or_default();
     details(&[
         ("name", tenant.name.clone()),
         ("title", tenant.title.clone()),
@@ -93,7 +94,8 @@ pub(super) fn open(name: &str, only_print: bool, api: &Api, screen: &mut Screen<
     if only_print {
         return Ok(());
     }
-    if let Err(error) = browser(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn() {
+    if let Err(error) = browser(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+    {
         screen.note(&format!("no browser could be started ({error}): open the address yourself"))?;
     }
     Ok(())

@@ -88,7 +88,8 @@ pub(in crate::console) struct TokensPage {
 pub(in crate::console) fn token_fields(name: &str, expires: &str) -> Vec<Field> {
     vec![
         Field::text("name", "Name", "What it is for.", name).required(),
-        Field::text("expires_at", "Ends on", "It counts until the end of the day before, in UTC.", expires).kind("date"),
+        Field::text("expires_at", "Ends on", "It counts until the end of the day before, in UTC.", expires)
+            .kind("date"),
     ]
 }
 

@@ -18,7 +18,8 @@ pub(in crate::console) struct ReleasesPage {
 pub(in crate::console) fn upload_fields(name: &str, version: &str) -> Vec<Field> {
     vec![
         Field::text("name", "Name", "Such as site.", name).required(),
-        Field::text("version", "Version", "Such as 1.2.0. A version never changes its bytes.", version).required(),
+        Field::text("version", "Version", "Such as 1.2.0. A version never changes its bytes.", version)
+            .required(),
     ]
 }
 
@@ -43,7 +44,11 @@ impl ReleaseRow {
             name: release.name.clone(),
             digest: release.digest.chars().take(12).collect(),
             lane: release.lane.clone(),
-            schema: if release.schema_version == 0 { "none".to_owned() } else { release.schema_version.to_string() },
+            schema: if release.schema_version == 0 {
+                "none".to_owned()
+            } else {
+                release.schema_version.to_string()
+            },
             size: bytes(release.size),
             tenants: release.tenants,
             pushed: Moment::of(&release.pushed_at),

@@ -1,14 +1,15 @@
 //! Renders every page with sample data and checks what all pages promise. With ROWHOUSE_PAGES=FOLDER the pages are
 //! written there too, to be looked at in a browser.
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests stop at the first surprise and may write files")]
 
 use super::people::{TokenRow, TokensPage, UserPage, UserRow, UsersPage, token_fields, user_fields};
 use super::releases::{ActivatePage, ActivationRow, ReleasePage, ReleaseRow, ReleasesPage, upload_fields};
-use super::sites::{MemberRow, NewSitePage, Site, SitePage, SiteRow, SitesPage, Usage, new_site_fields, site_fields};
+use super::sites::{
+    MemberRow, NewSitePage, Site, SitePage, SiteRow, SitesPage, Usage, new_site_fields, site_fields,
+};
 use super::*;
 use crate::types::{
-    ActivationFailure, ActivationView, CreateTenant, MemberView, ReleaseView, TenantRelease, TenantView, TokenView,
-    UsageView, UserView,
+    ActivationFailure, ActivationView, CreateTenant, MemberView, ReleaseView, TenantRelease, TenantView,
+    TokenView, UsageView, UserView,
 };
 use rowhouse_base::Timestamp;
 
@@ -57,7 +58,8 @@ fn release(name: &str, tenants: u64) -> ReleaseView {
 }
 
 fn activation(state: &str, kind: &str, failed: usize) -> ActivationView {
-    let failure = ActivationFailure { tenant: "chess".into(), error: "migration 4: no such table: news".into() };
+    let failure =
+        ActivationFailure { tenant: "chess".into(), error: "migration 4: no such table: news".into() };
     ActivationView {
         id: "a1".into(),
         kind: kind.into(),
@@ -106,7 +108,11 @@ fn overview() -> OverviewPage {
         ],
         generation: 5121,
         default_release: Some("site@1.0.0".into()),
-        rows: vec![audit("tenant.create", "rowing"), audit("release.push", "site@1.0.0"), audit("tenant.suspend", "chess")],
+        rows: vec![
+            audit("tenant.create", "rowing"),
+            audit("release.push", "site@1.0.0"),
+            audit("tenant.suspend", "chess"),
+        ],
     }
 }
 
@@ -114,7 +120,11 @@ fn sites(rows: bool) -> SitesPage {
     let all = vec![
         SiteRow::from(tenant("rowing", "Rowing Club Hammerfield", "active")),
         SiteRow::from(tenant("chess", "Chess Club", "suspended")),
-        SiteRow::from(tenant("garden-friends", "Friends of the Botanical Garden and its Greenhouses", "provisioning")),
+        SiteRow::from(tenant(
+            "garden-friends",
+            "Friends of the Botanical Garden and its Greenhouses",
+            "provisioning",
+        )),
         SiteRow::from(tenant("hostile", HOSTILE, "trashed")),
     ];
     SitesPage {
@@ -284,17 +294,27 @@ fn pages() -> Vec<(&'static str, String)> {
 #[test]
 fn every_page_keeps_the_promises_of_all_pages() {
     for (name, page) in pages() {
-        assert!(!page.contains("<script") && !page.contains("' onfocus") && !page.contains("\" onfocus"), "{name}");
+        assert!(
+            !page.contains("<script") && !page.contains("' onfocus") && !page.contains("\" onfocus"),
+            "{name}"
+        );
         // The content security policy would drop these.
         assert!(!page.contains(" style=") && !page.contains("<style"), "{name}");
-        assert_eq!(page.matches("<h1").count() + page.matches("class=\"empty\"").count().min(1), expected_heads(name), "{name}");
+        assert_eq!(
+            page.matches("<h1").count() + page.matches("class=\"empty\"").count().min(1),
+            expected_heads(name),
+            "{name}"
+        );
         for label in page.split("<label for=\"").skip(1) {
             let id = label.split('"').next().unwrap();
             assert!(page.contains(&format!("id=\"{id}\"")), "{name}: no field for the label {id}");
         }
         for cell in page.split("<td").skip(1) {
             let tag = cell.split('>').next().unwrap();
-            assert!(tag.contains("data-label") || tag.contains("act"), "{name}: a cell without a label: {tag}");
+            assert!(
+                tag.contains("data-label") || tag.contains("act"),
+                "{name}: a cell without a label: {tag}"
+            );
         }
     }
 }
@@ -313,7 +333,11 @@ fn the_page_is_marked_in_the_navigation() {
 #[test]
 fn what_was_typed_and_what_is_wrong_stay_on_the_form() {
     let page = new_site().render().unwrap();
-    assert!(page.contains("value=\"www\"") && page.contains("aria-invalid=\"true\"") && page.contains("is reserved"));
+    assert!(
+        page.contains("value=\"www\"")
+            && page.contains("aria-invalid=\"true\"")
+            && page.contains("is reserved")
+    );
     assert!(page.contains("<li>settings: too many</li>"));
     assert!(page.contains("<option selected>site@0.9.0</option>"));
 }

@@ -81,7 +81,9 @@ async fn refused_by_every_way_in() {
         let mut transaction = db.begin(crate::Mode::Write).await.unwrap();
         let inside = transaction.execute(text, vec![]).await.map(|_outcome| ());
         transaction.rollback().await.unwrap();
-        for (way, result) in [("query", query), ("execute", execute), ("cursor", cursor), ("transaction", inside)] {
+        for (way, result) in
+            [("query", query), ("execute", execute), ("cursor", cursor), ("transaction", inside)]
+        {
             // A function or table that doesn't exist at all is as good as denied.
             assert!(
                 matches!(result, Err(SqlError::Denied(_) | SqlError::Syntax(_))),
@@ -99,7 +101,10 @@ async fn host_statements_are_not_cached() {
     let room = room();
     let (tenant, mut db) = room.with_articles(1, |limits| limits.connections = 1).await;
     for text in [
-        "BEGIN IMMEDIATE", "COMMIT", "ROLLBACK", "BEGIN",
+        "BEGIN IMMEDIATE",
+        "COMMIT",
+        "ROLLBACK",
+        "BEGIN",
         "SELECT version, name, checksum FROM _rowhouse_migrations ORDER BY version",
     ] {
         let mut transaction = db.begin(crate::Mode::Write).await.unwrap();
@@ -138,14 +143,23 @@ async fn bombs_end_in_time() {
         ("SELECT zeroblob(1000000000)", vec![]),
         ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT sum(i) FROM n", vec![]),
         ("WITH RECURSIVE n(i) AS (SELECT 1 UNION SELECT i + 1 FROM n) SELECT count(*) FROM n", vec![]),
-        ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT group_concat(i) FROM n", vec![]),
+        (
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT group_concat(i) FROM n",
+            vec![],
+        ),
         (
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000) \
              SELECT count(*) FROM n a, n b, n c, n d WHERE instr($1, $2) + a.i < 0",
             vec![a.clone(), ab],
         ),
-        ("WITH RECURSIVE n(s) AS (SELECT 'x' UNION ALL SELECT s || s FROM n) SELECT max(length(s)) FROM n", vec![]),
-        ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 3000000) SELECT i FROM n ORDER BY -i", vec![]),
+        (
+            "WITH RECURSIVE n(s) AS (SELECT 'x' UNION ALL SELECT s || s FROM n) SELECT max(length(s)) FROM n",
+            vec![],
+        ),
+        (
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 3000000) SELECT i FROM n ORDER BY -i",
+            vec![],
+        ),
     ];
     for (text, params) in bombs {
         let started = Instant::now();
@@ -168,7 +182,10 @@ async fn memory_bombs_end_in_an_error() {
     ] {
         let refused = db.query(&text, vec![]).await;
         let limits = [LimitKind::Bytes, LimitKind::Time];
-        assert!(matches!(refused, Err(SqlError::Limit(kind)) if limits.contains(&kind)), "{text}: {refused:?}");
+        assert!(
+            matches!(refused, Err(SqlError::Limit(kind)) if limits.contains(&kind)),
+            "{text}: {refused:?}"
+        );
         assert_eq!(db.query("SELECT 1", vec![]).await.unwrap().rows, [vec![Value::Integer(1)]]);
     }
 }
@@ -219,7 +236,10 @@ async fn complexity_is_bounded() {
 async fn migrations_keep_off_the_hosts_tables() {
     let room = room();
     let (tenant, _db) = room.with_articles(0, |_| {}).await;
-    let first = migration(1, &["CREATE TABLE article (id INTEGER PRIMARY KEY, title TEXT NOT NULL UNIQUE, body TEXT)"]);
+    let first = migration(
+        1,
+        &["CREATE TABLE article (id INTEGER PRIMARY KEY, title TEXT NOT NULL UNIQUE, body TEXT)"],
+    );
     for steps in [
         &["CREATE TABLE a (x)", "ALTER TABLE a RENAME TO _rowhouse_a"][..],
         &["CREATE TABLE a (x)", "ALTER TABLE a RENAME TO \"_ROWHOUSE_b\""],
@@ -256,7 +276,8 @@ async fn migrations_keep_off_the_hosts_tables() {
     }
     let file = room.dir.path().join(format!("tenants/{}/site.db", tenant.id));
     let raw = rusqlite::Connection::open(file).unwrap();
-    let mut names = raw.prepare("SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY 1").unwrap();
+    let mut names =
+        raw.prepare("SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY 1").unwrap();
     let names: Vec<String> = names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
     assert_eq!(names, ["_rowhouse_migrations", "article"]);
 }
@@ -284,7 +305,8 @@ async fn views_triggers_and_keys_made_elsewhere_reach_nothing() {
         let refused = db.query(text, vec![]).await;
         assert!(matches!(refused, Err(SqlError::Denied(_) | SqlError::Syntax(_))), "{text}: {refused:?}");
     }
-    let lines: i64 = raw.query_row("SELECT count(*) FROM _rowhouse_migrations", [], |row| row.get(0)).unwrap();
+    let lines: i64 =
+        raw.query_row("SELECT count(*) FROM _rowhouse_migrations", [], |row| row.get(0)).unwrap();
     assert_eq!(lines, 1);
 }
 

@@ -81,12 +81,18 @@ async fn outcomes_and_constraints() {
     };
     assert_eq!(message, "UNIQUE constraint failed: article.title");
     let refused = db.execute(insert, vec![Value::Null]).await;
-    assert!(matches!(refused, Err(SqlError::Constraint { kind: ConstraintKind::NotNull, .. })), "{refused:?}");
-    let rows = db.query("INSERT INTO article (title) VALUES ('r') RETURNING id, title", vec![]).await.unwrap();
+    assert!(
+        matches!(refused, Err(SqlError::Constraint { kind: ConstraintKind::NotNull, .. })),
+        "{refused:?}"
+    );
+    let rows =
+        db.query("INSERT INTO article (title) VALUES ('r') RETURNING id, title", vec![]).await.unwrap();
     assert_eq!(rows.rows, [vec![Value::Integer(2), text("r")]]);
     let with = "WITH x(t) AS (VALUES ('w')) INSERT INTO article (title) SELECT t FROM x RETURNING title";
     assert_eq!(db.query(with, vec![]).await.unwrap().rows, [vec![text("w")]]);
-    for wrong in ["SELEC 1", "SELECT * FROM nowhere", "SELECT nothing FROM article", "", "-- nothing", "SELECT '"] {
+    for wrong in
+        ["SELEC 1", "SELECT * FROM nowhere", "SELECT nothing FROM article", "", "-- nothing", "SELECT '"]
+    {
         let refused = db.query(wrong, vec![]).await;
         assert!(matches!(refused, Err(SqlError::Syntax(_))), "{wrong}: {refused:?}");
     }
@@ -181,7 +187,8 @@ async fn cursors_page_over_one_snapshot() {
     let refused = db.open_cursor("DELETE FROM article", vec![]).await.err();
     assert!(matches!(refused, Some(SqlError::Denied(_))), "{refused:?}");
     assert!(matches!(db.open_cursor("SELECT nothing", vec![]).await.err(), Some(SqlError::Syntax(_))));
-    let mut empty = db.open_cursor("SELECT id FROM article WHERE id < $1", vec![Value::Integer(0)]).await.unwrap();
+    let mut empty =
+        db.open_cursor("SELECT id FROM article WHERE id < $1", vec![Value::Integer(0)]).await.unwrap();
     assert!(!packed::decode(&empty.next(0).await.unwrap()).unwrap().1);
 }
 
@@ -193,11 +200,14 @@ async fn statements_follow_a_changed_schema() {
     for _ in 0..3 {
         assert_eq!(db.query(all, vec![]).await.unwrap().columns.len(), 3);
     }
-    let first = migration(1, &[
-        "CREATE TABLE article (id INTEGER PRIMARY KEY, title TEXT NOT NULL UNIQUE, body TEXT)",
-        "INSERT INTO article (title, body) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n \
+    let first = migration(
+        1,
+        &[
+            "CREATE TABLE article (id INTEGER PRIMARY KEY, title TEXT NOT NULL UNIQUE, body TEXT)",
+            "INSERT INTO article (title, body) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n \
          WHERE i < 1) SELECT 'title ' || i, 'body ' || i FROM n",
-    ]);
+        ],
+    );
     let second = migration(2, &["ALTER TABLE article ADD COLUMN shown BOOLEAN NOT NULL DEFAULT 1"]);
     room.data.migrate(&tenant, &[first, second]).await.unwrap();
     let rows = db.query(all, vec![]).await.unwrap();
@@ -207,10 +217,13 @@ async fn statements_follow_a_changed_schema() {
 
 async fn titles(db: &mut TenantDb) -> Vec<String> {
     let rows = db.query("SELECT title FROM article ORDER BY title", vec![]).await.unwrap();
-    rows.rows.into_iter().map(|row| match &row[0] {
-        Value::Text(title) => title.clone(),
-        other => unreachable!("{other:?}"),
-    }).collect()
+    rows.rows
+        .into_iter()
+        .map(|row| match &row[0] {
+            Value::Text(title) => title.clone(),
+            other => unreachable!("{other:?}"),
+        })
+        .collect()
 }
 
 /// The guest room awaits these inside tasks.

@@ -8,7 +8,13 @@ async fn applies_what_is_pending_once() {
     let room = room();
     let tenant = room.tenant(|_| {}).await;
     let list = [
-        migration(1, &["CREATE TABLE a (id INTEGER PRIMARY KEY AUTOINCREMENT, x TEXT)", "INSERT INTO a (x) VALUES ('1')"]),
+        migration(
+            1,
+            &[
+                "CREATE TABLE a (id INTEGER PRIMARY KEY AUTOINCREMENT, x TEXT)",
+                "INSERT INTO a (x) VALUES ('1')",
+            ],
+        ),
         migration(2, &["INSERT INTO a (x) VALUES ('2')"]),
         migration(3, &["INSERT INTO a (x) VALUES ('3')"]),
     ];
@@ -93,29 +99,40 @@ async fn shapes_of_tables() {
         "{refused:?}"
     );
     let mut db = room.data.open(&tenant);
-    let found = db.query("SELECT rowid FROM search WHERE search MATCH $1 ORDER BY rank", vec![text("boy")]).await.unwrap();
+    let found = db
+        .query("SELECT rowid FROM search WHERE search MATCH $1 ORDER BY rank", vec![text("boy")])
+        .await
+        .unwrap();
     assert_eq!(found.rows, [vec![Value::Integer(1)]]);
     db.execute("INSERT INTO page (slug, body) VALUES ('second', 'more welcome')", vec![]).await.unwrap();
     let found = db.query("SELECT count(*) FROM search WHERE search MATCH 'welcome'", vec![]).await.unwrap();
     assert_eq!(found.rows, [vec![Value::Integer(2)]]);
-    for denied in ["SELECT snippet(search, 0, '', '', '', 1) FROM search", "SELECT highlight(search, 0, '', '') FROM search"] {
+    for denied in [
+        "SELECT snippet(search, 0, '', '', '', 1) FROM search",
+        "SELECT highlight(search, 0, '', '') FROM search",
+    ] {
         assert!(db.query(denied, vec![]).await.is_err(), "{denied}");
     }
     let refused = db.execute("DELETE FROM search_data", vec![]).await;
     assert!(matches!(refused, Err(SqlError::Denied(_))), "{refused:?}");
     let refused = db.execute("INSERT INTO label VALUES (99, 'nowhere')", vec![]).await;
-    assert!(matches!(refused, Err(SqlError::Constraint { kind: crate::ConstraintKind::ForeignKey, .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(SqlError::Constraint { kind: crate::ConstraintKind::ForeignKey, .. })),
+        "{refused:?}"
+    );
     db.execute("DELETE FROM page WHERE slug = 'home'", vec![]).await.unwrap();
-    assert!(db.query("SELECT * FROM label", vec![]).await.unwrap().rows.is_empty(), "foreign keys are on for guests");
+    assert!(
+        db.query("SELECT * FROM label", vec![]).await.unwrap().rows.is_empty(),
+        "foreign keys are on for guests"
+    );
 }
 
 #[tokio::test]
 async fn two_runs_at_once_apply_each_migration_once() {
     let room = room();
     let tenant = room.tenant(|_| {}).await;
-    let list: Vec<_> = (1..=10)
-        .map(|version| migration(version, &[&format!("CREATE TABLE t{version} (x)")]))
-        .collect();
+    let list: Vec<_> =
+        (1..=10).map(|version| migration(version, &[&format!("CREATE TABLE t{version} (x)")])).collect();
     let (first, second) = tokio::join!(room.data.migrate(&tenant, &list), room.data.migrate(&tenant, &list));
     assert_eq!(first.unwrap(), second.unwrap());
 }

@@ -1,0 +1,205 @@
+//! Guests that attack: each ends as its limit says, and the site next door goes on.
+
+use anyhow::Result;
+use rowhouse_tests::{TestServer, guest};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// Short limits, so that a test run is short; the shape of each end is the same as with the defaults.
+const SHORT: &str = "[limits]\ncpu-ms = 300\nwall-ms = 3000\nmemory-bytes = 67108864\nstatement-ms = 500\n";
+
+/// A server with an attacker and a quiet neighbour.
+fn street(config: &str) -> Result<TestServer> {
+    let server = TestServer::start_with(config)?;
+    server.site_of("attacker", "hostile")?;
+    server.site_of("neighbour", "hello")?;
+    server.get("attacker", "/ok")?.expect(200)?;
+    server.get("neighbour", "/")?.expect(200)?;
+    Ok(server)
+}
+
+/// Attack, expected status, and the limit that the log must name.
+const ENDED_BY_A_LIMIT: &[(&str, u16, &str)] = &[
+    ("/loop", 500, "cpu-ms"),
+    ("/recurse", 500, "stack"),
+    ("/memory-bomb", 500, "memory-bytes"),
+    ("/giant-header", 500, "header-bytes"),
+    ("/giant-body", 500, "response-bytes"),
+    ("/sleep?ms=60000", 504, "wall-ms"),
+];
+
+#[test]
+fn each_attack_ends_as_its_limit_says() -> Result<()> {
+    let server = street(SHORT)?;
+    for (path, status, limit) in ENDED_BY_A_LIMIT {
+        let answer = server.get("attacker", path)?;
+        assert_eq!(answer.status, *status, "{path}: {}", answer.text());
+        let id = answer.header("x-request-id").to_owned();
+        assert!(answer.text().contains(&id), "{path}: the page shows the request's number");
+        let log = server.log();
+        let line = log.lines().find(|line| line.contains(&id)).unwrap_or_default();
+        assert!(line.contains(limit) && line.contains("attacker"), "{path}: the log says `{line}`");
+        server.get("neighbour", "/")?.expect(200)?;
+        server.get("attacker", "/ok")?.expect(200)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn traps_and_answers_that_http_does_not_allow_become_plain_pages() -> Result<()> {
+    let server = street(SHORT)?;
+    for (path, status) in
+        [("/trap", 500), ("/panic", 500), ("/invalid-header", 502), ("/invalid-status", 502)]
+    {
+        let answer = server.get("attacker", path)?;
+        assert_eq!(answer.status, status, "{path}: {}", answer.text());
+        assert!(!answer.text().contains("wasm"), "{path}: nothing internal is shown");
+    }
+    server.get("attacker", "/ok")?.expect(200)?;
+    Ok(())
+}
+
+#[test]
+fn sql_attacks_get_nothing() -> Result<()> {
+    let server = street(SHORT)?;
+    for path in [
+        "/attach", "/pragma", "/vacuum-into", "/transaction-text", "/schema-change", "/slow-sql", "/slow-write",
+        "/instr", "/replace", "/json-patch", "/trim2", "/hex2", "/like", "/glob",
+    ] {
+        let answer = server.get("attacker", path)?;
+        if answer.status == 200 {
+            let verdict = answer.json()?;
+            assert_eq!(verdict["accepted"], serde_json::json!([]), "{path}: {verdict}");
+        } else {
+            assert!(matches!(answer.status, 500 | 504), "{path}: {} {}", answer.status, answer.text());
+        }
+        server.get("neighbour", "/")?.expect(200)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn files_stay_in_their_folder() -> Result<()> {
+    let server = street(SHORT)?;
+    let verdict = server.get("attacker", "/files-escape")?.expect(200)?.json()?;
+    assert_eq!(verdict["accepted"], serde_json::json!([]), "{verdict}");
+    Ok(())
+}
+
+#[test]
+fn what_one_guest_leaves_in_memory_no_other_finds() -> Result<()> {
+    let server = street("")?;
+    server.tenant("second", Some("hostile@1.0.0"))?;
+    for _ in 0..20 {
+        server.get("attacker", "/canary-write")?.expect(200)?;
+        for tenant in ["second", "attacker"] {
+            let answer = server.get(tenant, "/canary-scan")?.expect(200)?;
+            assert_eq!(answer.json()?["accepted"], serde_json::json!([]), "{tenant}: {}", answer.text());
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn wasi_http_attacks_end_too() -> Result<()> {
+    let server = TestServer::start_with(SHORT)?;
+    server.site_of("attacker", "hostile-http02")?;
+    server.site_of("neighbour", "hello-http02")?;
+    let visitor = server.visitor();
+    for path in ["/never-set", "/set-then-loop", "/slow-drip", "/endless", "/giant-header", "/leak", "/loop"] {
+        // Bodies that break off are errors of the client; statuses of the server are answers. Both are ends.
+        match visitor.get(&format!("/attacker{path}")) {
+            Ok(answer) => assert!(answer.status != 0, "{path}"),
+            Err(error) => assert!(!format!("{error:#}").contains("timeout"), "{path}: {error:#}"),
+        }
+        server.get("neighbour", "/")?.expect(200)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn many_memories_count_together() -> Result<()> {
+    let server = TestServer::start_with(SHORT)?;
+    server.site_of("attacker", "multi-memory")?;
+    // The guest grows eight memories in turn until none grows any more, and answers with all their pages.
+    let answer = server.get("attacker", "/")?.expect(200)?;
+    let pages: u64 = answer.text().trim().parse()?;
+    assert!(pages > 0 && pages * 65_536 <= 67_108_864, "{pages} pages are more than the sum allows");
+    Ok(())
+}
+
+/// Attacks while somebody else's page is asked for again and again: every one of those is answered.
+fn neighbour_survives(server: &TestServer, path: &'static str) -> Result<u64> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let attacks = Arc::new(AtomicU64::new(0));
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let (client, stop, attacks) = (server.visitor(), Arc::clone(&stop), Arc::clone(&attacks));
+            thread::spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    drop(client.get(&format!("/attacker{path}")));
+                    attacks.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    thread::sleep(Duration::from_millis(50));
+    let outcome = (0..100).try_for_each(|_| server.get("neighbour", "/")?.expect(200).map(drop));
+    stop.store(true, Ordering::Relaxed);
+    for thread in threads {
+        thread.join().map_err(|_panic| anyhow::anyhow!("an attacker panicked"))?;
+    }
+    outcome?;
+    Ok(attacks.load(Ordering::Relaxed))
+}
+
+#[test]
+fn a_neighbour_is_served_beside_each_attack() -> Result<()> {
+    let server = street(SHORT)?;
+    for path in ["/loop", "/memory-bomb", "/flood", "/slow-sql", "/random-flood", "/stderr-flood", "/tx-leave-open"] {
+        assert!(neighbour_survives(&server, path)? > 0, "{path} ran");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_guest_that_never_yields_cannot_hold_one_core() -> Result<()> {
+    let server = TestServer::start_on_one_core()?;
+    server.site_of("attacker", "hostile")?;
+    server.site_of("neighbour", "hello")?;
+    assert!(neighbour_survives(&server, "/loop")? > 0);
+    Ok(())
+}
+
+#[test]
+fn overload_waits_and_then_asks_to_come_back() -> Result<()> {
+    let config = "[guest]\nqueue-ms = 300\n[limits]\nconcurrent-requests = 1\nqueued-requests = 2\n";
+    let server = street(config)?;
+    let threads: Vec<_> = (0..12)
+        .map(|_| {
+            let client = server.visitor();
+            thread::spawn(move || client.get("/attacker/sleep?ms=1000").map(|answer| (answer.status, answer.header("retry-after").to_owned())))
+        })
+        .collect();
+    let mut seen = Vec::new();
+    for thread in threads {
+        seen.push(thread.join().map_err(|_panic| anyhow::anyhow!("a client panicked"))??);
+    }
+    assert!(seen.iter().any(|(status, _)| *status == 200), "{seen:?}");
+    let refused: Vec<_> = seen.iter().filter(|(status, _)| *status != 200).collect();
+    assert!(!refused.is_empty() && refused.iter().all(|(status, after)| *status == 503 && !after.is_empty()), "{seen:?}");
+    server.get("neighbour", "/")?.expect(200)?;
+    Ok(())
+}
+
+#[test]
+fn a_body_larger_than_allowed_is_refused() -> Result<()> {
+    let server = TestServer::start_with("[limits]\nrequest-bytes = 1000\n")?;
+    server.site_of("site", "hello")?;
+    let answer = server.visitor().post_bytes("/site/", "text/plain", &[b'x'; 5000])?;
+    assert_eq!(answer.status, 413, "{}", answer.text());
+    assert!(guest("hello").is_ok());
+    Ok(())
+}
