@@ -122,7 +122,11 @@ fn serve(config: Config) -> anyhow::Result<ExitCode> {
         let url = format!("{}://{}", config.scheme, server.address()?);
         let mut out = io::stdout().lock();
         if let Some((name, password)) = &server.first.admin {
-            writeln!(out, "first start: sign in at {url}/ as {name} with the one-time password {}", password.reveal())?;
+            writeln!(
+                out,
+                "first start: sign in at {url}/ as {name} with the one-time password {}",
+                password.reveal()
+            )?;
         }
         writeln!(out, "ready {url}")?;
         out.flush()?;

@@ -185,7 +185,8 @@ mod tests {
 
     #[test]
     fn settings_arrive() {
-        let text = "[server]\nlisten = \"0.0.0.0:80\"\nbase-domain = \"Sites.Example\"\n[limits]\ncpu-ms = 50\n";
+        let text =
+            "[server]\nlisten = \"0.0.0.0:80\"\nbase-domain = \"Sites.Example\"\n[limits]\ncpu-ms = 50\n";
         let config = Config::parse(text, "x").unwrap();
         assert_eq!(config.listen.port(), 80);
         assert_eq!(config.base_domain.as_str(), "sites.example");

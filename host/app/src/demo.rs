@@ -40,7 +40,10 @@ pub(crate) fn run(args: &DemoArgs, connection: &ConnectionArgs) -> anyhow::Resul
     // Removed when this guard goes, which is after the server has stopped.
     let mut folder = None;
     if connection.data.is_none() {
-        let fresh = tempfile::Builder::new().prefix("rowhouse-demo-").tempdir().context("make a folder for the demo")?;
+        let fresh = tempfile::Builder::new()
+            .prefix("rowhouse-demo-")
+            .tempdir()
+            .context("make a folder for the demo")?;
         config.data_dir = fresh.path().to_owned();
         folder = Some(fresh);
     }
@@ -49,7 +52,13 @@ pub(crate) fn run(args: &DemoArgs, connection: &ConnectionArgs) -> anyhow::Resul
         let port = server.address()?.port();
         let operator = operator(&server).await?;
         let owner_password = fill(&server.control, &operator).await?;
-        say(&server, port, owner_password.as_ref(), &config.data_dir.display().to_string(), folder.is_some())?;
+        say(
+            &server,
+            port,
+            owner_password.as_ref(),
+            &config.data_dir.display().to_string(),
+            folder.is_some(),
+        )?;
         server.run(command::stopped()?).await;
         Ok::<_, anyhow::Error>(())
     })?;
@@ -59,7 +68,9 @@ pub(crate) fn run(args: &DemoArgs, connection: &ConnectionArgs) -> anyhow::Resul
 
 async fn operator(server: &Server) -> anyhow::Result<Operator> {
     let found = server.control.identity().operator_by_token(&server.operator_token).await;
-    found.context("use the operator's token")?.context("the operator's token in the data folder is not valid any more")
+    found
+        .context("use the operator's token")?
+        .context("the operator's token in the data folder is not valid any more")
 }
 
 /// Makes the sites and their owner where they are not there. Returns the owner's password where it is new.
@@ -79,7 +90,10 @@ async fn fill(control: &Arc<Control>, operator: &Operator) -> anyhow::Result<Opt
         if password.is_none() {
             password = make_owner(control, operator).await?;
         }
-        control.set_member(operator, name, OWNER, &["owner".to_owned()]).await.with_context(|| format!("give {name} its owner"))?;
+        control
+            .set_member(operator, name, OWNER, &["owner".to_owned()])
+            .await
+            .with_context(|| format!("give {name} its owner"))?;
     }
     Ok(password)
 }
@@ -93,9 +107,11 @@ async fn make_owner(control: &Arc<Control>, operator: &Operator) -> anyhow::Resu
     };
     match control.create_user(operator, request).await {
         Ok(_) => Ok(Some(password)),
-        Err(error) if control.users(operator, &Default::default()).await.is_ok_and(|all| {
-            all.items.iter().any(|user| user.name == OWNER)
-        }) =>
+        Err(error)
+            if control
+                .users(operator, &Default::default())
+                .await
+                .is_ok_and(|all| all.items.iter().any(|user| user.name == OWNER)) =>
         {
             tracing::debug!(%error, "the owner is there already");
             Ok(None)
@@ -104,7 +120,13 @@ async fn make_owner(control: &Arc<Control>, operator: &Operator) -> anyhow::Resu
     }
 }
 
-fn say(server: &Server, port: u16, owner: Option<&Secret>, folder: &str, is_temporary: bool) -> anyhow::Result<()> {
+fn say(
+    server: &Server,
+    port: u16,
+    owner: Option<&Secret>,
+    folder: &str,
+    is_temporary: bool,
+) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "\nRowhouse is running.\n")?;
     for (name, title, _) in SITES {

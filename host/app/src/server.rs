@@ -52,7 +52,7 @@ impl Server {
         let data = Data::new(DataConfig {
             sql_threads: config.sql_threads,
             open_connections: config.open_connections,
-            ..DataConfig::new(dir.join("tenants"))
+            ..DataConfig::new(dir)
         })
         .context("open the tenants' data")?;
         let guests = Guests::new(&guest_config(config), Arc::clone(&data)).context("start the engine")?;
@@ -66,7 +66,8 @@ impl Server {
         )
         .await
         .context("open the control plane")?;
-        let first = control.bootstrap(Some(&shipped::module()?)).await.context("make the first start's things")?;
+        let first =
+            control.bootstrap(Some(&shipped::module()?)).await.context("make the first start's things")?;
         let operator_token = keep_token(dir, &control, first.operator_token.as_ref()).await?;
         control.recover().await.context("finish what the last run left half done")?;
 

@@ -17,7 +17,9 @@ pub enum InvalidHostname {
     #[error("a host name can't be empty")]
     Empty,
     /// Longer than DNS allows, or with characters that DNS names don't have.
-    #[error("`{0}` is not a host name: labels of letters, digits and hyphens, separated by dots, at most 253 bytes")]
+    #[error(
+        "`{0}` is not a host name: labels of letters, digits and hyphens, separated by dots, at most 253 bytes"
+    )]
     Form(String),
 }
 
@@ -35,8 +37,8 @@ impl Hostname {
             return Ok(Self(bare.into()));
         }
         let form = || InvalidHostname::Form(text.chars().take(80).collect());
-        let ascii = idna::domain_to_ascii_cow(bare.as_bytes(), idna::AsciiDenyList::URL)
-            .map_err(|_idna| form())?;
+        let ascii =
+            idna::domain_to_ascii_cow(bare.as_bytes(), idna::AsciiDenyList::URL).map_err(|_idna| form())?;
         if is_canonical(&ascii) { Ok(Self(ascii.as_ref().into())) } else { Err(form()) }
     }
 

@@ -12,9 +12,34 @@ pub struct TenantName(Arc<str>);
 
 /// Words that would read as a part of the server rather than as a site.
 const RESERVED: &[&str] = &[
-    "admin", "api", "app", "assets", "autoconfig", "autodiscover", "console", "default", "ftp", "healthz",
-    "imap", "localhost", "mail", "manage", "metrics", "ns", "pop", "readyz", "root", "rowhouse", "sign-in",
-    "sign-out", "smtp", "static", "status", "system", "well-known", "www",
+    "admin",
+    "api",
+    "app",
+    "assets",
+    "autoconfig",
+    "autodiscover",
+    "console",
+    "default",
+    "ftp",
+    "healthz",
+    "imap",
+    "localhost",
+    "mail",
+    "manage",
+    "metrics",
+    "ns",
+    "pop",
+    "readyz",
+    "root",
+    "rowhouse",
+    "sign-in",
+    "sign-out",
+    "smtp",
+    "static",
+    "status",
+    "system",
+    "well-known",
+    "www",
 ];
 
 /// What is wrong with a name.

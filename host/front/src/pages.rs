@@ -56,7 +56,13 @@ pub(crate) struct PasswordPage<'a> {
 }
 
 impl<'a> PasswordPage<'a> {
-    pub(crate) fn new(title: &'a str, action: &'a str, return_to: &'a str, name: &'a str, forced: bool) -> Self {
+    pub(crate) fn new(
+        title: &'a str,
+        action: &'a str,
+        return_to: &'a str,
+        name: &'a str,
+        forced: bool,
+    ) -> Self {
         Self { css: CSS, title, action, return_to, name, forced, shortest: SHORTEST, error: None }
     }
 }

@@ -154,7 +154,8 @@ impl Front {
         let mut user = None;
         let (mut parts, body) = request.into_parts();
         if let Some(cookies) = &cookies {
-            user = visitor::for_guest(visitor::signed_in(&self.identity, scope, Some(cookies)).await.as_ref());
+            user =
+                visitor::for_guest(visitor::signed_in(&self.identity, scope, Some(cookies)).await.as_ref());
             visitor::hide_session(&mut parts.headers, cookies);
         }
         let visitor = Visitor { origin: facts.origin.clone(), base_path, user };

@@ -93,7 +93,8 @@ pub(crate) fn cross_site(id: RequestId) -> Answer {
 
 /// The server itself failed. The cause was logged by the caller.
 pub(crate) fn failed(id: RequestId) -> Answer {
-    let text = "The server could not answer. Please try again; if it stays this way, tell us the request number.";
+    let text =
+        "The server could not answer. Please try again; if it stays this way, tell us the request number.";
     error(id, StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong", text)
 }
 
@@ -152,10 +153,15 @@ pub(crate) fn guest_error(id: RequestId, tenant: &Tenant, problem: &GuestError) 
         GuestError::RequestBody(_) => {
             error(id, StatusCode::BAD_REQUEST, "Bad request", "What you sent did not arrive in full.")
         }
-        GuestError::BadResponse(_) => {
-            error(id, StatusCode::BAD_GATEWAY, "Something went wrong", "The site's answer could not be understood.")
+        GuestError::BadResponse(_) => error(
+            id,
+            StatusCode::BAD_GATEWAY,
+            "Something went wrong",
+            "The site's answer could not be understood.",
+        ),
+        GuestError::Limit(_) | GuestError::Trap(_) | GuestError::Upgrade(_) | GuestError::Host(_) => {
+            failed(id)
         }
-        GuestError::Limit(_) | GuestError::Trap(_) | GuestError::Upgrade(_) | GuestError::Host(_) => failed(id),
     }
 }
 
@@ -169,7 +175,9 @@ fn log(id: RequestId, tenant: &Tenant, problem: &GuestError) {
         GuestError::Host(_) => {
             tracing::error!(request = %id, tenant = name, release, error = %Chain(problem), "answer a request");
         }
-        _ => tracing::warn!(request = %id, tenant = name, release, error = %Chain(problem), "answer a request"),
+        _ => {
+            tracing::warn!(request = %id, tenant = name, release, error = %Chain(problem), "answer a request")
+        }
     }
 }
 

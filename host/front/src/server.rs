@@ -47,7 +47,12 @@ impl Default for ServerConfig {
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves until `stop` is done, then finishes what is in flight.
-pub async fn serve(listener: TcpListener, front: Arc<Front>, config: ServerConfig, stop: impl Future<Output = ()>) {
+pub async fn serve(
+    listener: TcpListener,
+    front: Arc<Front>,
+    config: ServerConfig,
+    stop: impl Future<Output = ()>,
+) {
     let places = Arc::new(Semaphore::new(config.connections));
     let graceful = GracefulShutdown::new();
     let builder = Arc::new(builder(&config));
@@ -76,7 +81,10 @@ pub async fn serve(listener: TcpListener, front: Arc<Front>, config: ServerConfi
     }
     drop(listener);
     if tokio::time::timeout(config.drain_timeout, graceful.shutdown()).await.is_err() {
-        tracing::warn!(seconds = config.drain_timeout.as_secs(), "stop although requests are still in flight");
+        tracing::warn!(
+            seconds = config.drain_timeout.as_secs(),
+            "stop although requests are still in flight"
+        );
     }
 }
 

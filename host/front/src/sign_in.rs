@@ -83,7 +83,8 @@ impl Desk<'_> {
     }
 
     fn to_password(&self, return_to: &str) -> Answer {
-        let query = form_urlencoded::Serializer::new(String::new()).append_pair("return-to", return_to).finish();
+        let query =
+            form_urlencoded::Serializer::new(String::new()).append_pair("return-to", return_to).finish();
         reply::see_other(&format!("{}?{query}", self.at("/-/password")))
     }
 
@@ -92,7 +93,8 @@ impl Desk<'_> {
         let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
         let return_to = self.way_back(form.get("return_to").map(String::as_str));
         let password = Secret::from_text(field("password"));
-        let signed_in = self.identity.sign_in(self.scope, field("name"), password, Some(self.facts.client)).await;
+        let signed_in =
+            self.identity.sign_in(self.scope, field("name"), password, Some(self.facts.client)).await;
         match signed_in {
             Ok(token) => {
                 let mut answer = if token.must_change_password {
@@ -100,7 +102,10 @@ impl Desk<'_> {
                 } else {
                     reply::see_other(&return_to)
                 };
-                self.set_cookie(&mut answer, &cookie::set(&token.secret, self.base_path, self.secure(), token.lifetime));
+                self.set_cookie(
+                    &mut answer,
+                    &cookie::set(&token.secret, self.base_path, self.secure(), token.lifetime),
+                );
                 answer
             }
             Err(error) => {
@@ -125,9 +130,10 @@ impl Desk<'_> {
                 let text = format!("Too many attempts. Please try again in {minutes} min.");
                 (StatusCode::TOO_MANY_REQUESTS, text)
             }
-            SignInError::Busy => {
-                (StatusCode::SERVICE_UNAVAILABLE, "Many people are signing in. Please try again in a moment.".into())
-            }
+            SignInError::Busy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Many people are signing in. Please try again in a moment.".into(),
+            ),
             SignInError::Password(_) | SignInError::Store(_) => {
                 tracing::error!(request = %self.facts.id, error = %Chain(error), "sign somebody in");
                 (StatusCode::INTERNAL_SERVER_ERROR, "Signing in failed on our side. Please try again.".into())
@@ -177,10 +183,15 @@ impl Desk<'_> {
                         (StatusCode::UNPROCESSABLE_ENTITY, "The present password is not right.".to_owned())
                     }
                     ChangeError::Current(other) => self.refusal(other),
-                    ChangeError::Weak(_) | ChangeError::Same => (StatusCode::UNPROCESSABLE_ENTITY, sentence(&error)),
+                    ChangeError::Weak(_) | ChangeError::Same => {
+                        (StatusCode::UNPROCESSABLE_ENTITY, sentence(&error))
+                    }
                     ChangeError::Store(_) => {
                         tracing::error!(request = %self.facts.id, error = %Chain(&error), "change a password");
-                        (StatusCode::INTERNAL_SERVER_ERROR, "The password could not be kept. Please try again.".into())
+                        (
+                            StatusCode::INTERNAL_SERVER_ERROR,
+                            "The password could not be kept. Please try again.".into(),
+                        )
                     }
                 };
                 self.password_page(status, person, &return_to, Some(&text))
@@ -188,7 +199,13 @@ impl Desk<'_> {
         }
     }
 
-    fn password_page(&self, status: StatusCode, person: &SignedIn, return_to: &str, error: Option<&str>) -> Answer {
+    fn password_page(
+        &self,
+        status: StatusCode,
+        person: &SignedIn,
+        return_to: &str,
+        error: Option<&str>,
+    ) -> Answer {
         let action = self.at("/-/password");
         let name = person.name.as_str();
         let mut page = PasswordPage::new(self.title, &action, return_to, name, person.must_change_password);
@@ -197,7 +214,12 @@ impl Desk<'_> {
     }
 
     fn unreadable(&self) -> Answer {
-        reply::error(self.facts.id, StatusCode::BAD_REQUEST, "Bad request", "The form did not arrive in full.")
+        reply::error(
+            self.facts.id,
+            StatusCode::BAD_REQUEST,
+            "Bad request",
+            "The form did not arrive in full.",
+        )
     }
 
     fn secure(&self) -> bool {

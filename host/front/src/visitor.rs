@@ -44,7 +44,11 @@ pub(crate) fn for_guest(signed_in: Option<&SignedIn>) -> Option<SignedInUser> {
 }
 
 /// Refuses what another site made the visitor's browser send.
-pub(crate) fn is_cross_site(request: &http::Request<impl Sized>, facts: &Facts, has_session_cookie: bool) -> bool {
+pub(crate) fn is_cross_site(
+    request: &http::Request<impl Sized>,
+    facts: &Facts,
+    has_session_cookie: bool,
+) -> bool {
     let text = |name: header::HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
     let facts = csrf::Facts {
         method: request.method().as_str(),
@@ -76,7 +80,9 @@ pub(crate) fn hide_session(headers: &mut HeaderMap, cookies: &str) {
 pub(crate) fn keep_own_cookie(headers: &mut HeaderMap) {
     let is_ours = |value: &HeaderValue| {
         let bytes = value.as_bytes().trim_ascii_start();
-        bytes.strip_prefix(cookie::NAME.as_bytes()).is_some_and(|rest| rest.trim_ascii_start().starts_with(b"="))
+        bytes
+            .strip_prefix(cookie::NAME.as_bytes())
+            .is_some_and(|rest| rest.trim_ascii_start().starts_with(b"="))
     };
     if headers.get_all(header::SET_COOKIE).iter().any(is_ours) {
         let kept: Vec<HeaderValue> =

@@ -30,7 +30,11 @@ struct Gate {
 impl Admission {
     pub(crate) fn new(instances: u32, patience: Duration) -> Arc<Self> {
         let places = usize::try_from(instances).unwrap_or(Semaphore::MAX_PERMITS);
-        Arc::new(Self { places: Arc::new(Semaphore::new(places)), tenants: Mutex::new(HashMap::new()), patience })
+        Arc::new(Self {
+            places: Arc::new(Semaphore::new(places)),
+            tenants: Mutex::new(HashMap::new()),
+            patience,
+        })
     }
 
     /// Waits for a place, at most as long as configured.
@@ -39,7 +43,11 @@ impl Admission {
     ///
     /// # Errors
     /// [`GuestError::Overloaded`] where the tenant's queue is full or no place came free in time.
-    pub(crate) async fn enter(self: &Arc<Self>, tenant: TenantId, limits: &Limits) -> Result<Place, GuestError> {
+    pub(crate) async fn enter(
+        self: &Arc<Self>,
+        tenant: TenantId,
+        limits: &Limits,
+    ) -> Result<Place, GuestError> {
         let (gate, presence) = self.join(tenant, limits)?;
         // The usual case, without a timer.
         if let Ok(theirs) = Arc::clone(&gate).try_acquire_owned()
@@ -58,7 +66,11 @@ impl Admission {
         }
     }
 
-    fn join(self: &Arc<Self>, tenant: TenantId, limits: &Limits) -> Result<(Arc<Semaphore>, Presence), GuestError> {
+    fn join(
+        self: &Arc<Self>,
+        tenant: TenantId,
+        limits: &Limits,
+    ) -> Result<(Arc<Semaphore>, Presence), GuestError> {
         let most = limits.concurrent_requests.saturating_add(limits.queued_requests);
         let mut tenants = self.tenants.lock();
         let gate = tenants.entry(tenant).or_insert_with(|| Gate {

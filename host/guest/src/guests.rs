@@ -21,8 +21,8 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
-use wasmtime::component::Linker;
 use wasmtime::Engine;
+use wasmtime::component::Linker;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 
 mod prepare;
@@ -212,7 +212,8 @@ fn for_wasi(
     fields::strip(&mut parts.headers, false);
     let (scheme, authority) = visitor.origin.split_once("://").unwrap_or(("http", "localhost"));
     let path = parts.uri.path_and_query().map_or("/", |both| both.as_str());
-    parts.uri = http::Uri::builder().scheme(scheme).authority(authority).path_and_query(path).build().map_err(bad)?;
+    parts.uri =
+        http::Uri::builder().scheme(scheme).authority(authority).path_and_query(path).build().map_err(bad)?;
     if !visitor.base_path.is_empty()
         && let Ok(prefix) = http::HeaderValue::from_str(&visitor.base_path)
     {

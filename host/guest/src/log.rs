@@ -1,8 +1,8 @@
 //! A guest's standard output and error as log lines with the tenant's name, within a quota per request.
 
-use rowhouse_base::TenantName;
 use bytes::Bytes;
 use parking_lot::Mutex;
+use rowhouse_base::TenantName;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;

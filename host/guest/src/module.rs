@@ -33,7 +33,11 @@ impl Module {
     ///
     /// # Errors
     /// wasmtime's own, where an import has another type than the host's.
-    pub(crate) fn link(linker: &Linker<GuestState>, component: &Component, lane: Lane) -> wasmtime::Result<Self> {
+    pub(crate) fn link(
+        linker: &Linker<GuestState>,
+        component: &Component,
+        lane: Lane,
+    ) -> wasmtime::Result<Self> {
         let pre = linker.instantiate_pre(component)?;
         let names = check::Names::of(component);
         let upgrade = if names.exports_track(check::UPGRADE) {

@@ -108,7 +108,9 @@ impl StoreMaker {
     ) -> Store<GuestState> {
         let mut http = WasiHttpCtx::new();
         // The in-memory form of a field map is about four times the bytes on the wire.
-        http.set_field_size_limit(usize::try_from(limits.header_bytes).unwrap_or(usize::MAX).saturating_mul(4));
+        http.set_field_size_limit(
+            usize::try_from(limits.header_bytes).unwrap_or(usize::MAX).saturating_mul(4),
+        );
         let mut table = ResourceTable::new();
         table.set_max_capacity(usize::try_from(limits.resources).unwrap_or(usize::MAX));
         let state = GuestState {
@@ -157,7 +159,9 @@ impl GuestState {
     /// A trap, where the module calls the host while only its schema is being read.
     pub(crate) fn scope(&mut self) -> wasmtime::Result<&mut Scope> {
         self.scope.as_mut().ok_or_else(|| {
-            wasmtime::format_err!("the host was called while reading the schema, which must not need a tenant")
+            wasmtime::format_err!(
+                "the host was called while reading the schema, which must not need a tenant"
+            )
         })
     }
 

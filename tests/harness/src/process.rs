@@ -23,8 +23,9 @@ pub struct Guest {
 pub fn guest(name: &str) -> Result<Guest> {
     let folder = named("ROWHOUSE_TEST_GUESTS").unwrap_or_else(|| target().join("guests"));
     let file = folder.join(format!("{name}.wasm"));
-    let bytes = std::fs::read(&file)
-        .with_context(|| format!("read {}: run `cargo xtask guests` (or `guests --foreign`) first", file.display()))?;
+    let bytes = std::fs::read(&file).with_context(|| {
+        format!("read {}: run `cargo xtask guests` (or `guests --foreign`) first", file.display())
+    })?;
     Ok(Guest { file, bytes })
 }
 
@@ -131,7 +132,14 @@ impl TestServer {
             }
             if let Some((_, address)) = line.trim().split_once("ready http://") {
                 let address = address.to_owned();
-                return Ok(Self { child, _out: out, folder: None, dir: dir.to_owned(), address, first_password });
+                return Ok(Self {
+                    child,
+                    _out: out,
+                    folder: None,
+                    dir: dir.to_owned(),
+                    address,
+                    first_password,
+                });
             }
         }
     }

@@ -30,15 +30,26 @@ async fn browser(width: u32) -> Result<(Driver, Client)> {
         .context("start chromedriver: install the package chromium-driver")?;
     let driver = Driver(driver);
     let arguments = [
-        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-        "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-sync",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-dev-shm-usage",
     ];
     let mut arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
     arguments.push(format!("--window-size={width},900"));
     let mut wanted = Capabilities::new();
     wanted.insert("goog:chromeOptions".into(), json!({ "args": arguments }));
     for _ in 0..100 {
-        match ClientBuilder::new(fantoccini_connector()).capabilities(wanted.clone()).connect(&format!("http://127.0.0.1:{port}")).await {
+        match ClientBuilder::new(fantoccini_connector())
+            .capabilities(wanted.clone())
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+        {
             Ok(client) => return Ok((driver, client)),
             Err(_not_yet) => tokio::time::sleep(Duration::from_millis(100)).await,
         }
@@ -64,7 +75,8 @@ async fn submit(client: &Client, selector: &str) -> Result<()> {
 
 /// No page may be wider than the window: on a phone that means scrolling sideways.
 async fn fits(client: &Client, path: &str) -> Result<()> {
-    let wide = client.execute("return document.documentElement.scrollWidth - window.innerWidth", vec![]).await?;
+    let wide =
+        client.execute("return document.documentElement.scrollWidth - window.innerWidth", vec![]).await?;
     assert!(wide.as_i64().unwrap_or(0) <= 0, "{path} is {wide} px wider than the window");
     Ok(())
 }
@@ -75,7 +87,9 @@ async fn an_owner_writes_a_page_in_the_browser() -> Result<()> {
     let operator = server.operator()?;
     let body = json!({ "name": "club", "title": "The Club", "settings": { "starter": "club" } });
     operator.post_json("/-/api/v1/tenants", &body)?.expect(201)?;
-    operator.post_json("/-/api/v1/users", &json!({ "name": "olga", "password": "a long enough password" }))?.expect(201)?;
+    operator
+        .post_json("/-/api/v1/users", &json!({ "name": "olga", "password": "a long enough password" }))?
+        .expect(201)?;
     let member = "/-/api/v1/tenants/club/members/olga";
     operator.send("PUT", member, Some(("application/json", br#"{"roles":["owner"]}"#)))?.expect(200)?;
 
@@ -101,7 +115,8 @@ async fn pages_fit_a_phone() -> Result<()> {
     let server = TestServer::start()?;
     let operator = server.operator()?;
     for starter in ["club", "school", "branch"] {
-        let body = json!({ "name": starter, "title": format!("The {starter}"), "settings": { "starter": starter } });
+        let body =
+            json!({ "name": starter, "title": format!("The {starter}"), "settings": { "starter": starter } });
         operator.post_json("/-/api/v1/tenants", &body)?.expect(201)?;
     }
     let (_driver, client) = browser(390).await?;

@@ -30,12 +30,16 @@ fn an_owner_edits_a_page_and_the_next_visitor_sees_it() -> Result<()> {
         .to_owned();
     let form = owner.get(&edit)?.expect(200)?.text();
     let fields = hidden_and_filled(&form);
-    let mut changed: Vec<(&str, &str)> =
-        fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).filter(|(name, _)| *name != "body").collect();
+    let mut changed: Vec<(&str, &str)> = fields
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .filter(|(name, _)| *name != "body")
+        .collect();
     changed.push(("body", "Seen at the **next** request."));
     owner.post_form(&edit, &changed)?.expect(303)?;
 
-    let slug = fields.iter().find(|(name, _)| name == "slug").map(|(_, slug)| slug.clone()).unwrap_or_default();
+    let slug =
+        fields.iter().find(|(name, _)| name == "slug").map(|(_, slug)| slug.clone()).unwrap_or_default();
     let page = server.get("first", &format!("/{slug}"))?.expect(200)?.text();
     assert!(page.contains("Seen at the <strong>next</strong> request."), "{page}");
     Ok(())
@@ -105,7 +109,10 @@ fn a_deleted_site_leaves_a_receipt_and_a_new_one_of_its_name_nothing_old() -> Re
     let operator = server.operator()?;
     let refused = operator.send("DELETE", "/-/api/v1/tenants/again?confirm=other&now=true", None)?;
     assert!((400..500).contains(&refused.status), "the name has to be typed: {}", refused.status);
-    let receipt = operator.send("DELETE", "/-/api/v1/tenants/again?confirm=again&now=true", None)?.expect(200)?.json()?;
+    let receipt = operator
+        .send("DELETE", "/-/api/v1/tenants/again?confirm=again&now=true", None)?
+        .expect(200)?
+        .json()?;
     assert!(receipt["removed"]["database_bytes"].as_u64().unwrap_or(0) > 0, "{receipt}");
     for (what, found) in receipt["found_after"].as_object().context("read what was found after")? {
         assert_eq!(found.as_u64(), Some(0), "{what} is still there");

@@ -12,7 +12,8 @@ fn echoes(name: &str) -> Result<()> {
     server.site_of("foreign", name)?;
     for round in 0..3 {
         let said = format!("said {round} ").repeat(1000);
-        let answer = server.visitor().post_bytes("/foreign/echo", "text/plain", said.as_bytes())?.expect(200)?;
+        let answer =
+            server.visitor().post_bytes("/foreign/echo", "text/plain", said.as_bytes())?.expect(200)?;
         assert_eq!(answer.text(), said);
     }
     let refused = server.get("foreign", "/elsewhere")?;

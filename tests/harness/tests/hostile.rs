@@ -8,7 +8,10 @@ use std::thread;
 use std::time::Duration;
 
 /// Short limits, so that a test run is short; the shape of each end is the same as with the defaults.
-const SHORT: &str = "[limits]\ncpu-ms = 300\nwall-ms = 3000\nmemory-bytes = 67108864\nstatement-ms = 500\n";
+const SHORT: &str = "[limits]\ncpu-ms = 300\nmemory-bytes = 67108864\nstatement-ms = 500\n";
+
+/// For guests that wait rather than compute.
+const IMPATIENT: &str = "[limits]\ncpu-ms = 300\nwall-ms = 2000\n";
 
 /// A server with an attacker and a quiet neighbour.
 fn street(config: &str) -> Result<TestServer> {
@@ -27,13 +30,20 @@ const ENDED_BY_A_LIMIT: &[(&str, u16, &str)] = &[
     ("/memory-bomb", 500, "memory-bytes"),
     ("/giant-header", 500, "header-bytes"),
     ("/giant-body", 500, "response-bytes"),
-    ("/sleep?ms=60000", 504, "wall-ms"),
 ];
 
 #[test]
 fn each_attack_ends_as_its_limit_says() -> Result<()> {
-    let server = street(SHORT)?;
-    for (path, status, limit) in ENDED_BY_A_LIMIT {
+    end_as_said(&street(SHORT)?, ENDED_BY_A_LIMIT)
+}
+
+#[test]
+fn a_guest_that_waits_too_long_is_ended() -> Result<()> {
+    end_as_said(&street(IMPATIENT)?, &[("/sleep?ms=60000", 504, "wall-ms")])
+}
+
+fn end_as_said(server: &TestServer, attacks: &[(&str, u16, &str)]) -> Result<()> {
+    for (path, status, limit) in attacks {
         let answer = server.get("attacker", path)?;
         assert_eq!(answer.status, *status, "{path}: {}", answer.text());
         let id = answer.header("x-request-id").to_owned();
@@ -65,8 +75,20 @@ fn traps_and_answers_that_http_does_not_allow_become_plain_pages() -> Result<()>
 fn sql_attacks_get_nothing() -> Result<()> {
     let server = street(SHORT)?;
     for path in [
-        "/attach", "/pragma", "/vacuum-into", "/transaction-text", "/schema-change", "/slow-sql", "/slow-write",
-        "/instr", "/replace", "/json-patch", "/trim2", "/hex2", "/like", "/glob",
+        "/attach",
+        "/pragma",
+        "/vacuum-into",
+        "/transaction-text",
+        "/schema-change",
+        "/slow-sql",
+        "/slow-write",
+        "/instr",
+        "/replace",
+        "/json-patch",
+        "/trim2",
+        "/hex2",
+        "/like",
+        "/glob",
     ] {
         let answer = server.get("attacker", path)?;
         if answer.status == 200 {
@@ -104,11 +126,12 @@ fn what_one_guest_leaves_in_memory_no_other_finds() -> Result<()> {
 
 #[test]
 fn wasi_http_attacks_end_too() -> Result<()> {
-    let server = TestServer::start_with(SHORT)?;
+    let server = TestServer::start_with(IMPATIENT)?;
     server.site_of("attacker", "hostile-http02")?;
     server.site_of("neighbour", "hello-http02")?;
     let visitor = server.visitor();
-    for path in ["/never-set", "/set-then-loop", "/slow-drip", "/endless", "/giant-header", "/leak", "/loop"] {
+    for path in ["/never-set", "/set-then-loop", "/slow-drip", "/endless", "/giant-header", "/leak", "/loop"]
+    {
         // Bodies that break off are errors of the client; statuses of the server are answers. Both are ends.
         match visitor.get(&format!("/attacker{path}")) {
             Ok(answer) => assert!(answer.status != 0, "{path}"),
@@ -158,7 +181,9 @@ fn neighbour_survives(server: &TestServer, path: &'static str) -> Result<u64> {
 #[test]
 fn a_neighbour_is_served_beside_each_attack() -> Result<()> {
     let server = street(SHORT)?;
-    for path in ["/loop", "/memory-bomb", "/flood", "/slow-sql", "/random-flood", "/stderr-flood", "/tx-leave-open"] {
+    for path in
+        ["/loop", "/memory-bomb", "/flood", "/slow-sql", "/random-flood", "/stderr-flood", "/tx-leave-open"]
+    {
         assert!(neighbour_survives(&server, path)? > 0, "{path} ran");
     }
     Ok(())
@@ -180,7 +205,11 @@ fn overload_waits_and_then_asks_to_come_back() -> Result<()> {
     let threads: Vec<_> = (0..12)
         .map(|_| {
             let client = server.visitor();
-            thread::spawn(move || client.get("/attacker/sleep?ms=1000").map(|answer| (answer.status, answer.header("retry-after").to_owned())))
+            thread::spawn(move || {
+                client
+                    .get("/attacker/sleep?ms=1000")
+                    .map(|answer| (answer.status, answer.header("retry-after").to_owned()))
+            })
         })
         .collect();
     let mut seen = Vec::new();
@@ -189,7 +218,10 @@ fn overload_waits_and_then_asks_to_come_back() -> Result<()> {
     }
     assert!(seen.iter().any(|(status, _)| *status == 200), "{seen:?}");
     let refused: Vec<_> = seen.iter().filter(|(status, _)| *status != 200).collect();
-    assert!(!refused.is_empty() && refused.iter().all(|(status, after)| *status == 503 && !after.is_empty()), "{seen:?}");
+    assert!(
+        !refused.is_empty() && refused.iter().all(|(status, after)| *status == 503 && !after.is_empty()),
+        "{seen:?}"
+    );
     server.get("neighbour", "/")?.expect(200)?;
     Ok(())
 }

@@ -76,11 +76,12 @@ fn verify(server: &TestServer, book: &mut BTreeMap<String, Known>) -> Result<()>
         let page = server.get(name, "/")?;
         let state = if found.status == 200 { found.json()? } else { json!(null) };
         let is_active = state["state"] == json!("active");
-        assert!(
-            state.is_null() || is_active,
-            "{name} is neither there nor gone after the restart: {state}"
+        assert!(state.is_null() || is_active, "{name} is neither there nor gone after the restart: {state}");
+        assert_eq!(
+            page.status,
+            if is_active { 200 } else { 404 },
+            "{name}: what is served fits what is said: {state}"
         );
-        assert_eq!(page.status, if is_active { 200 } else { 404 }, "{name}: what is served fits what is said: {state}");
         match known {
             Known::There { title, release } => {
                 assert_eq!(state["title"], json!(title), "{name}");
@@ -130,7 +131,8 @@ fn acknowledged_changes_survive_kills() -> Result<()> {
             Ok(())
         })?;
         known = book.into_inner().map_err(|_poisoned| anyhow::anyhow!("the worker panicked"))?;
-        server = TestServer::launch(folder.path(), &[]).with_context(|| format!("start again after kill {round}"))?;
+        server = TestServer::launch(folder.path(), &[])
+            .with_context(|| format!("start again after kill {round}"))?;
         verify(&server, &mut known)?;
     }
     folders_fit(folder.path(), &known)?;

@@ -69,7 +69,10 @@ fn swap_ten_times(server: &TestServer, original: &[u8]) -> Result<String> {
     for number in 1..=10_u8 {
         last = format!("page@0.0.{number}");
         server.push("page", &format!("0.0.{number}"), &variant(original, number))?;
-        let done = operator.post_json("/-/api/v1/activations", &json!({ "release": last, "tenants": null }))?.expect(201)?.json()?;
+        let done = operator
+            .post_json("/-/api/v1/activations", &json!({ "release": last, "tenants": null }))?
+            .expect(201)?
+            .json()?;
         assert_eq!(done["failed"], json!([]), "{done}");
         assert_eq!(done["moved"], json!(tenants()), "{done}");
     }
@@ -111,6 +114,8 @@ fn a_module_with_faults_is_refused_with_all_of_them() -> Result<()> {
     // A release never changes.
     server.push("page", "1.0.0", &guest("page")?.bytes)?;
     let other = variant(&guest("page")?.bytes, 1);
-    operator.post_bytes("/-/api/v1/releases?name=page&version=1.0.0", "application/wasm", &other)?.expect(409)?;
+    operator
+        .post_bytes("/-/api/v1/releases?name=page&version=1.0.0", "application/wasm", &other)?
+        .expect(409)?;
     Ok(())
 }

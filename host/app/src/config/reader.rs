@@ -56,7 +56,8 @@ impl Reader {
                 (true, _) => self.problems.push(format!("limits.{key}: a whole number above 0, not {value}")),
                 (false, _) => {
                     let names = all.keys().map(String::as_str);
-                    self.problems.push(format!("limits.{key}: there is no such setting{}", nearest(&key, names)));
+                    self.problems
+                        .push(format!("limits.{key}: there is no such setting{}", nearest(&key, names)));
                 }
             }
         }
@@ -75,7 +76,8 @@ impl Reader {
                 self.problems.push(format!("{section}: stands outside any section, such as [server]"));
                 continue;
             };
-            let names: Vec<&str> = self.known.iter().filter(|(s, _)| *s == section).map(|(_, key)| *key).collect();
+            let names: Vec<&str> =
+                self.known.iter().filter(|(s, _)| *s == section).map(|(_, key)| *key).collect();
             if names.is_empty() {
                 let sections: BTreeSet<&str> = self.known.iter().map(|(section, _)| *section).collect();
                 let near = nearest(&section, sections.into_iter().chain(["limits"]));

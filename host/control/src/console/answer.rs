@@ -61,13 +61,13 @@ macro_rules! done {
 }
 
 done! {
-    SiteMade "site-made" "The site is made and served.";
+    SiteMade "site-made" "The tenant is made and served.";
     Saved "saved" "The change is saved and holds from the next request.";
-    Moved "moved" "The site runs the release.";
-    Suspended "suspended" "The site is suspended.";
-    Resumed "resumed" "The site is served again.";
-    Trashed "trashed" "The site is in the trash.";
-    Stored "stored" "The release is stored. Activate it to move sites to it.";
+    Moved "moved" "The tenant runs the release.";
+    Suspended "suspended" "The tenant is suspended.";
+    Resumed "resumed" "The tenant is served again.";
+    Trashed "trashed" "The tenant is in the trash.";
+    Stored "stored" "The release is stored. Activate it to move tenants to it.";
     Known "known" "The release was stored already, with the same bytes.";
     ReleaseDeleted "release-deleted" "The release is deleted.";
     Activated "activated" "The activation has ended. Its result stands first in the list below.";

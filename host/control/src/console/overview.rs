@@ -33,7 +33,7 @@ pub(super) async fn show(extract::State(control): State, Extension(visitor): Ext
 /// Active and suspended sites always; other states where there is a site in them.
 fn figures(counts: &TenantCounts) -> Vec<Figure> {
     let all = [
-        ("active sites", counts.active, "/-/console/tenants?state=active", true),
+        ("active tenants", counts.active, "/-/console/tenants?state=active", true),
         ("suspended", counts.suspended, "/-/console/tenants?state=suspended", true),
         ("in the trash", counts.trashed, "/-/console/tenants?state=trashed", true),
         ("being made", counts.provisioning, "/-/console/tenants?state=provisioning", false),

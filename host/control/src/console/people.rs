@@ -199,8 +199,7 @@ fn deletion(visitor: &Visitor, name: &str) -> ConfirmPage {
         cancel: format!("{USERS}/{name}"),
         action: format!("{USERS}/{name}/delete"),
         text: vec![
-            "The user is signed out everywhere and loses every membership. What they wrote on sites stays."
-                .into(),
+            "The user is signed out everywhere and loses every membership. What they wrote stays.".into(),
         ],
         typed: Some(name.to_owned()),
         tick: None,

@@ -188,7 +188,7 @@ pub(super) async fn activate(
     let ticked: Vec<String> =
         pairs.into_iter().filter(|(key, _)| key == "tenant").map(|(_, name)| name).collect();
     let moved = if !all && ticked.is_empty() {
-        Err(ControlError::field("tenants", "tick at least one site, or choose all"))
+        Err(ControlError::field("tenants", "tick at least one tenant, or choose all"))
     } else {
         let tenants = if all { None } else { Some(ticked) };
         let request = StartActivation { release: release.clone(), tenants, default: None };
@@ -216,7 +216,7 @@ pub(super) async fn ask_rollback(
         cancel: LIST.into(),
         action: format!("/-/console/activations/{}/rollback", activation.id),
         text: vec![
-            format!("{} sites that moved return to the release they had before.", activation.moved),
+            format!("{} tenants that moved return to the release they had before.", activation.moved),
             "Their data stays as it is, with the newer schema. No request is lost.".into(),
         ],
         typed: None,
@@ -254,7 +254,7 @@ fn deletion(visitor: &Visitor, name: &str) -> ConfirmPage {
         back: "Releases".into(),
         cancel: format!("{LIST}/{name}"),
         action: format!("{LIST}/{name}/delete"),
-        text: vec!["The component is removed from this server. Sites can't go back to it.".into()],
+        text: vec!["The component is removed from this server. Tenants can't go back to it.".into()],
         typed: Some(name.to_owned()),
         tick: None,
         button: "Delete the release",

@@ -206,7 +206,7 @@ pub(super) async fn move_to_release(
         Ok(activation) => match activation.failed.into_iter().next() {
             None => Ok(Done::Moved.at(&path(&name))),
             Some(failed) => {
-                let text = format!("The site kept its release: {}", failed.error);
+                let text = format!("The tenant kept its release: {}", failed.error);
                 let refusal = Refusal { status: StatusCode::CONFLICT, text, errors: Vec::new() };
                 site_page(&control, &visitor, &name, Some(refusal)).await
             }

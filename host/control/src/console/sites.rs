@@ -45,7 +45,7 @@ async fn sites_page(control: &Control, visitor: &Visitor, query: SitesQuery, fla
     let given = [("search", search.as_str()), ("state", query.state.as_str())];
     let pager = Pager::new(LIST, &given, query.cursor.as_deref(), sites.next.as_deref());
     Ok(page(&SitesPage {
-        frame: Frame::new(Section::Sites, "Sites", &visitor.name).with(flash),
+        frame: Frame::new(Section::Sites, "Tenants", &visitor.name).with(flash),
         search,
         state: query.state,
         states: STATES,
@@ -72,10 +72,10 @@ async fn new_site(
     let code = refusal.as_ref().map_or(StatusCode::OK, |refusal| refusal.status);
     let flash = refusal.map(|refusal| {
         let lines = mark(&mut fields, &refusal.errors);
-        Flash { good: false, text: format!("The site was not made. {}", refusal.text), lines }
+        Flash { good: false, text: format!("The tenant was not made. {}", refusal.text), lines }
     });
     let new = NewSitePage {
-        frame: Frame::new(Section::Sites, "New site", &visitor.name).with(flash),
+        frame: Frame::new(Section::Sites, "New tenant", &visitor.name).with(flash),
         fields,
         url_prefix: typed.url_prefix.unwrap_or(true),
         default_release: status.default_release,
@@ -149,11 +149,11 @@ pub(super) async fn ask_suspend(
         back: name,
         text: vec![
             "Visitors see a plain page with status 503 from the next request on, and nobody can edit the site.".into(),
-            "Nothing is lost. The site is served again as soon as it is resumed.".into(),
+            "Nothing is lost. The tenant is served again as soon as it is resumed.".into(),
         ],
         typed: None,
         tick: None,
-        button: "Suspend the site",
+        button: "Suspend the tenant",
         grave: false,
     }))
 }
@@ -181,12 +181,12 @@ fn deletion(control: &Control, visitor: &Visitor, name: String) -> ConfirmPage {
         action: format!("{LIST}/{name}/delete"),
         back: name.clone(),
         text: vec![
-            "The site is off the air at once, and its name and addresses are free for others.".into(),
+            "The tenant is off the air at once, and its name and addresses are free for others.".into(),
             format!("{kept} Then database, files, sessions and memberships are removed for good."),
         ],
         typed: Some(name),
         tick: Some("Remove everything now, without the trash"),
-        button: "Delete the site",
+        button: "Delete the tenant",
         grave: true,
     }
 }
@@ -259,7 +259,7 @@ fn told(receipt: &ReceiptView) -> Flash {
         (0, 0, 0) => "nothing".to_owned(),
         _ => format!("{} and {} files", bytes(left.database_bytes + left.file_bytes), left.files),
     };
-    let mut flash = Flash::good(format!("The site {} is gone.", receipt.name));
+    let mut flash = Flash::good(format!("The tenant {} is gone.", receipt.name));
     flash.lines = vec![
         format!(
             "Removed: {} of database, {} in {} files, {} sessions, {} memberships, {} addresses.",

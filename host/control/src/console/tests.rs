@@ -177,7 +177,9 @@ async fn a_site_from_the_form_to_the_receipt() {
     );
     let page = browser.get(&made.location).await.html;
     assert!(
-        page.contains("The site is made") && page.contains("www.club.example") && page.contains("site@1.0.0"),
+        page.contains("The tenant is made")
+            && page.contains("www.club.example")
+            && page.contains("site@1.0.0"),
         "{page}"
     );
 
@@ -206,7 +208,7 @@ async fn a_site_from_the_form_to_the_receipt() {
     assert!(!untyped.status.is_success() && !untyped.status.is_redirection(), "{}", untyped.status);
     let gone = browser.post(&format!("{base}/delete"), "confirm=club&now=on").await;
     assert!(
-        gone.html.contains("The site club is gone") && gone.html.contains("Found afterwards: nothing."),
+        gone.html.contains("The tenant club is gone") && gone.html.contains("Found afterwards: nothing."),
         "{}",
         gone.html
     );
@@ -244,7 +246,7 @@ async fn a_module_is_uploaded_activated_and_rolled_back() {
     browser.house.rooms.fail(Fault::MigrateOf("chess".into()));
     let kept = browser.post("/-/console/tenants/chess/release", "release=site%402.0.0").await;
     assert_eq!(kept.status, StatusCode::CONFLICT);
-    assert!(kept.html.contains("The site kept its release"), "{}", kept.html);
+    assert!(kept.html.contains("The tenant kept its release"), "{}", kept.html);
 
     let page = browser.get("/-/console/releases").await.html;
     let ids: Vec<&str> =

@@ -32,7 +32,7 @@ pub(super) enum Section {
 
 const SECTIONS: [(Section, &str, &str); 6] = [
     (Section::Overview, "Overview", "/-/console/"),
-    (Section::Sites, "Sites", "/-/console/tenants"),
+    (Section::Sites, "Tenants", "/-/console/tenants"),
     (Section::Releases, "Releases", "/-/console/releases"),
     (Section::Users, "Users", "/-/console/users"),
     (Section::Tokens, "API tokens", "/-/console/tokens"),

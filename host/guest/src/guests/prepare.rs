@@ -29,7 +29,10 @@ impl Guests {
     pub async fn check(self: &Arc<Self>, bytes: Bytes) -> Result<ModuleFacts, Faults> {
         let size = bytes.len() as u64;
         if size > self.max_module_bytes {
-            return Err(one_fault(format!("is {size} bytes, more than the {} allowed", self.max_module_bytes)));
+            return Err(one_fault(format!(
+                "is {size} bytes, more than the {} allowed",
+                self.max_module_bytes
+            )));
         }
         if !bytes.starts_with(b"\0asm") {
             return Err(one_fault("is not a WebAssembly component: it does not begin with \\0asm".into()));
@@ -46,7 +49,8 @@ impl Guests {
             faults.push(format!("can't be linked: {error:#}"));
         }
         let (true, Some(lane)) = (faults.is_empty(), lane) else { return Err(Faults(faults)) };
-        let migrations = self.migrations(&component, &names).await.map_err(|error| one_fault(error.to_string()))?;
+        let migrations =
+            self.migrations(&component, &names).await.map_err(|error| one_fault(error.to_string()))?;
         if let Err(error) = rowhouse_data::migrate::validate(&migrations) {
             return Err(match error {
                 MigrateError::Invalid(problems) => Faults(problems),

@@ -174,7 +174,9 @@ impl HostDescriptor for QuotaView<'_> {
         }
         let opened = self.inner.open_at(fd, path_flags, path, open_flags, flags).await;
         match (&opened, before) {
-            (Ok(_), Some(size)) if open_flags.contains(types::OpenFlags::TRUNCATE) => self.meter()?.shrink(size),
+            (Ok(_), Some(size)) if open_flags.contains(types::OpenFlags::TRUNCATE) => {
+                self.meter()?.shrink(size)
+            }
             (Err(_), None) => self.meter()?.remove_file(),
             _ => {}
         }
@@ -221,7 +223,12 @@ impl HostDescriptor for QuotaView<'_> {
         self.inner.get_type(fd).await
     }
 
-    async fn set_times(&mut self, fd: Fd, access: types::NewTimestamp, data: types::NewTimestamp) -> FsResult<()> {
+    async fn set_times(
+        &mut self,
+        fd: Fd,
+        access: types::NewTimestamp,
+        data: types::NewTimestamp,
+    ) -> FsResult<()> {
         self.inner.set_times(fd, access, data).await
     }
 
@@ -241,7 +248,12 @@ impl HostDescriptor for QuotaView<'_> {
         self.inner.stat(fd).await
     }
 
-    async fn stat_at(&mut self, fd: Fd, flags: types::PathFlags, path: String) -> FsResult<types::DescriptorStat> {
+    async fn stat_at(
+        &mut self,
+        fd: Fd,
+        flags: types::PathFlags,
+        path: String,
+    ) -> FsResult<types::DescriptorStat> {
         self.inner.stat_at(fd, flags, path).await
     }
 
@@ -275,7 +287,8 @@ impl HostDescriptor for QuotaView<'_> {
     }
 
     async fn unlink_file_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
-        let found = self.inner.stat_at(Resource::new_borrow(fd.rep()), types::PathFlags::empty(), path.clone()).await;
+        let found =
+            self.inner.stat_at(Resource::new_borrow(fd.rep()), types::PathFlags::empty(), path.clone()).await;
         self.inner.unlink_file_at(fd, path).await?;
         let meter = self.meter()?;
         meter.remove_file();

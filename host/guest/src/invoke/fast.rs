@@ -50,7 +50,11 @@ pub(crate) async fn run(
     Ok((response(answer, &tags, limits)?, usage))
 }
 
-fn response(answer: handler::Response, tags: &[String], limits: &Limits) -> Ended<http::Response<ResponseBody>> {
+fn response(
+    answer: handler::Response,
+    tags: &[String],
+    limits: &Limits,
+) -> Ended<http::Response<ResponseBody>> {
     if answer.body.len() as u64 > limits.response_bytes {
         return Err(GuestError::Limit(LimitHit::ResponseBytes(limits.response_bytes)));
     }
@@ -59,12 +63,13 @@ fn response(answer: handler::Response, tags: &[String], limits: &Limits) -> Ende
     let headers = response.headers_mut();
     headers.reserve(answer.headers.len());
     for field in answer.headers {
-        let invalid = |what: &str| GuestError::BadResponse(format!("the {what} of the field {:?}", field.name));
+        let invalid =
+            |what: &str| GuestError::BadResponse(format!("the {what} of the field {:?}", field.name));
         let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_not_a_token| invalid("name"))?;
         let value = HeaderValue::from_bytes(field.value.as_bytes()).map_err(|_control| invalid("value"))?;
-        headers.try_append(name, value).map_err(|_too_many| {
-            GuestError::Limit(LimitHit::HeaderBytes(limits.header_bytes))
-        })?;
+        headers
+            .try_append(name, value)
+            .map_err(|_too_many| GuestError::Limit(LimitHit::HeaderBytes(limits.header_bytes)))?;
     }
     fields::strip(headers, true);
     fields::check_size(headers, limits)?;
@@ -102,7 +107,8 @@ mod tests {
 
     #[test]
     fn connection_fields_stay_with_the_host() {
-        let fields = [("Connection", "close"), ("transfer-encoding", "chunked"), ("content-length", "9"), ("x", "y")];
+        let fields =
+            [("Connection", "close"), ("transfer-encoding", "chunked"), ("content-length", "9"), ("x", "y")];
         let response = response(answer(200, &fields), &["a".into(), "b".into()], &Limits::default()).unwrap();
         assert_eq!(response.headers().len(), 2);
         assert_eq!(response.headers()["cache-tag"], "a,b");

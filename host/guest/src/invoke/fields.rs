@@ -37,7 +37,8 @@ pub(crate) fn strip(fields: &mut HeaderMap, is_answer: bool) {
 /// # Errors
 /// [`LimitHit::HeaderBytes`] where the fields are too large together.
 pub(crate) fn check_size(fields: &HeaderMap, limits: &Limits) -> Result<(), GuestError> {
-    let size: usize = fields.iter().map(|(name, value)| name.as_str().len().saturating_add(value.len())).sum();
+    let size: usize =
+        fields.iter().map(|(name, value)| name.as_str().len().saturating_add(value.len())).sum();
     if size as u64 > u64::from(limits.header_bytes) {
         return Err(GuestError::Limit(LimitHit::HeaderBytes(limits.header_bytes)));
     }

@@ -21,10 +21,13 @@ pub(crate) async fn run(
 ) -> Ended<Usage> {
     let called = async {
         let incoming = store.data_mut().http().new_incoming_request(scheme, request)?;
-        let outparam = store.data_mut().http().new_response_outparam_from_callback(move |answer| {
-            // The visitor may have left; then nobody waits for the head.
-            drop(head.send(answer.map_err(|code| GuestError::BadResponse(format!("the guest reports {code:?}")))));
-        })?;
+        let outparam =
+            store.data_mut().http().new_response_outparam_from_callback(move |answer| {
+                // The visitor may have left; then nobody waits for the head.
+                drop(head.send(
+                    answer.map_err(|code| GuestError::BadResponse(format!("the guest reports {code:?}"))),
+                ));
+            })?;
         let instance = pre.instantiate_async(&mut store).await?;
         instance.wasi_http_incoming_handler().call_handle(&mut store, incoming, outparam).await
     };

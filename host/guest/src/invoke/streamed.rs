@@ -138,7 +138,9 @@ impl Gathering {
     fn never_answered(&mut self) -> Poll<Ended<Step>> {
         match self.ended.take() {
             Some(Err(error)) => Poll::Ready(Err(error)),
-            Some(Ok(_)) => Poll::Ready(Err(GuestError::BadResponse("the guest ended without a response".into()))),
+            Some(Ok(_)) => {
+                Poll::Ready(Err(GuestError::BadResponse("the guest ended without a response".into())))
+            }
             // The guest gave its handle to the response away and runs on; its limits will end it.
             None if self.guest.is_some() => Poll::Pending,
             None => Poll::Ready(Err(GuestError::BadResponse("the guest was lost".into()))),

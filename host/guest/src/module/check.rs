@@ -184,7 +184,8 @@ fn track(name: &str) -> &str {
     let Some((_, version)) = name.split_once('@') else { return name };
     let mut parts = version.split('.');
     let (Some(major), Some(minor)) = (parts.next(), parts.next()) else { return name };
-    let kept = if major == "0" { major.len().saturating_add(1).saturating_add(minor.len()) } else { major.len() };
+    let kept =
+        if major == "0" { major.len().saturating_add(1).saturating_add(minor.len()) } else { major.len() };
     let end = name.len().saturating_sub(version.len()).saturating_add(kept);
     name.get(..end).unwrap_or(name)
 }
@@ -203,7 +204,11 @@ mod tests {
     #[test]
     fn lists_every_fault_with_the_nearest_name() {
         let names = Names {
-            imports: vec!["rowhouse:host/sqll@0.1.0".into(), "wasi:http/types@0.2.9".into(), "x:y/z@3.0.0".into()],
+            imports: vec![
+                "rowhouse:host/sqll@0.1.0".into(),
+                "wasi:http/types@0.2.9".into(),
+                "x:y/z@3.0.0".into(),
+            ],
             exports: vec!["wasi:cli/run@0.2.0".into()],
         };
         let faults = names.faults();

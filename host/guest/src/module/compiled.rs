@@ -64,14 +64,7 @@ impl CompiledStore {
         if !path.exists() {
             return None;
         }
-        #[expect(
-            unsafe_code,
-            reason = "the file was written by this host: the folder belongs to its user alone (checked in `open`), \
-                      the name carries the engine's hash, and writes are atomic"
-        )]
-        // SAFETY: see the reason above; these are the conditions `deserialize_file` asks for.
-        let loaded = unsafe { Component::deserialize_file(engine, &path) };
-        match loaded {
+        match Self::read(engine, &path) {
             Ok(component) => Some(component),
             Err(error) => {
                 tracing::warn!(%digest, error = %format!("{error:#}"), "compile again: the stored code can't be used");
@@ -80,13 +73,30 @@ impl CompiledStore {
         }
     }
 
+    fn read(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
+        #[expect(
+            unsafe_code,
+            reason = "the file was written by this host: the folder belongs to its user alone (checked in `open`), \
+                      the name carries the engine's hash, and writes are atomic"
+        )]
+        // SAFETY: see the reason above; these are the conditions `deserialize_file` asks for.
+        unsafe {
+            Component::deserialize_file(engine, path)
+        }
+    }
+
     /// Compiles on threads of low priority, keeps the code on disk and loads it. Blocks the caller.
-    pub(crate) fn compile(&self, engine: &Engine, digest: &Digest, bytes: &[u8]) -> wasmtime::Result<Component> {
+    pub(crate) fn compile(
+        &self,
+        engine: &Engine,
+        digest: &Digest,
+        bytes: &[u8],
+    ) -> wasmtime::Result<Component> {
         let code = self.threads.install(|| engine.precompile_component(bytes))?;
         if let Err(error) = self.keep(digest, &code) {
             return Err(wasmtime::format_err!("keep the compiled code in {}: {error}", self.dir.display()));
         }
-        self.load(engine, digest).ok_or_else(|| wasmtime::format_err!("the code compiled just now can't be loaded"))
+        Self::read(engine, &self.path(digest))
     }
 
     fn keep(&self, digest: &Digest, code: &[u8]) -> io::Result<()> {

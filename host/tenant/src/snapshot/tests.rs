@@ -73,11 +73,17 @@ fn resolves_in_the_documented_order() {
 #[test]
 fn a_freed_name_leads_to_its_new_holder_only() {
     let (old, new) = (TenantId::new(), TenantId::new());
-    let first =
-        Snapshot::empty(base()).with_changes(1, [tenant(old, "club", &["c.example"], TenantState::Active)], []);
+    let first = Snapshot::empty(base()).with_changes(
+        1,
+        [tenant(old, "club", &["c.example"], TenantState::Active)],
+        [],
+    );
     let second = first.with_changes(
         2,
-        [tenant(new, "club", &[], TenantState::Active), tenant(old, "club", &["c.example"], TenantState::Deleting)],
+        [
+            tenant(new, "club", &[], TenantState::Active),
+            tenant(old, "club", &["c.example"], TenantState::Deleting),
+        ],
         [],
     );
     assert_eq!(second.by_name("club").map(|t| t.id), Some(new));
