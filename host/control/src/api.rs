@@ -1,6 +1,6 @@
 //! The API, `/-/api/v1`: one file per resource, one function per verb, each a few lines over a service.
 //!
-//! Every handler but the OpenAPI document's takes a [`auth::Permit`], so none runs without one. Errors are
+//! Every handler but the OpenAPI document's takes a `auth::Permit`, so none runs without one. Errors are
 //! RFC 9457 problem details, whatever made them. What a test of coverage walks is the OpenAPI document.
 
 mod activations;

@@ -1,6 +1,6 @@
 //! The console, `/-/console`: what operators do in a browser, over the same services as the API.
 //!
-//! Server-rendered, without scripts. [`gate`] lets nobody in but a Super User with a session of the console,
+//! Server-rendered, without scripts. `gate` lets nobody in but a Super User with a session of the console,
 //! and no change that another site made a browser send; the services ask for the permit that only the
 //! gate hands on. A change ends in a redirect to a page that says what was done, or in the form it came
 //! from with what is wrong. Mounted by the composition root on the console's host.

@@ -74,7 +74,7 @@ impl Client {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
-            .timeout_global(Some(Duration::from_secs(120)))
+            .timeout_global(Some(Duration::from_secs(280)))
             .build()
             .new_agent();
         Self { agent, base: format!("http://{address}"), fields: Vec::new() }
