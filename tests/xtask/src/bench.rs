@@ -31,15 +31,9 @@ const WASMTIME: &str = "48.0.8";
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let [wrk, nginx] = provide([&WRK, &NGINX])?;
     guests::build()?;
-    start(&mut cargo(&[
-        "build",
-        "--release",
-        "--package",
-        "rowhouse",
-        "--package",
-        "rowhouse-bench",
-        "--bins",
-    ]))?;
+    // The whole workspace is selected so that shared dependencies get the same features everywhere.
+    let programs = ["--bin", "rowhouse", "--bin", "rowhouse-bench", "--bin", "rowhouse-rival"];
+    start(cargo(&["build", "--release", "--workspace"]).args(programs))?;
     let wasmtime = tools::wasmtime(WASMTIME)?;
 
     let release = target().join("release");
