@@ -32,7 +32,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     println!("1/3 the site module");
     guests::build_shipped()?;
     println!("2/3 host");
-    crate::process::run(&mut cargo(&["build", "--package", "rowhouse"]))?;
+    // The whole workspace is selected so that shared dependencies get the same features everywhere.
+    crate::process::run(&mut cargo(&["build", "--workspace", "--bin", "rowhouse"]))?;
     println!("3/3 rowhouse demo");
     run_host(arguments)
 }
