@@ -1,7 +1,7 @@
 //! Guests that attack: each ends as its limit says, and the site next door goes on.
 
 use anyhow::Result;
-use rowhouse_tests::{TestServer, guest};
+use rowhouse_tests::TestServer;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -134,7 +134,7 @@ fn wasi_http_attacks_end_too() -> Result<()> {
     {
         // Bodies that break off are errors of the client; statuses of the server are answers. Both are ends.
         match visitor.get(&format!("/attacker{path}")) {
-            Ok(answer) => assert!(answer.status != 0, "{path}"),
+            Ok(answer) => assert!(matches!(answer.status, 200 | 500..=504), "{path}: {}", answer.status),
             Err(error) => assert!(!format!("{error:#}").contains("timeout"), "{path}: {error:#}"),
         }
         server.get("neighbour", "/")?.expect(200)?;
@@ -232,6 +232,5 @@ fn a_body_larger_than_allowed_is_refused() -> Result<()> {
     server.site_of("site", "hello")?;
     let answer = server.visitor().post_bytes("/site/", "text/plain", &[b'x'; 5000])?;
     assert_eq!(answer.status, 413, "{}", answer.text());
-    assert!(guest("hello").is_ok());
     Ok(())
 }
