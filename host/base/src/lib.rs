@@ -5,6 +5,7 @@
 
 pub mod chain;
 pub mod clock;
+pub mod data_server;
 pub mod digest;
 pub mod hostname;
 pub mod id;
@@ -12,12 +13,16 @@ pub mod limits;
 pub mod name;
 pub mod origin;
 pub mod secret;
+pub mod share;
 pub mod tasks;
 
 pub use chain::Chain;
 pub use clock::Timestamp;
+pub use data_server::DataServerName;
 pub use digest::Digest;
 pub use hostname::Hostname;
 pub use limits::Limits;
 pub use name::TenantName;
 pub use origin::Origin;
+pub use secret::Secret;
+pub use share::{Share, Shares};

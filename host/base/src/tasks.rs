@@ -2,6 +2,7 @@
 //! so that every task has a name and none ends unnoticed.
 
 use std::future::Future;
+use std::time::Duration;
 use tokio::task::JoinHandle;
 
 /// Starts a task that is meant to run until the server stops. Its end by panic is logged as an error
@@ -18,4 +19,21 @@ where
             tracing::error!(task = name, "background task panicked");
         }
     })
+}
+
+/// CPU time of the calling thread.
+#[must_use]
+pub fn thread_cpu() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(now.tv_nsec).unwrap_or(0))
+}
+
+/// Lowers the calling thread's priority for good. Where the system refuses, the thread runs on as it is:
+/// slower neighbours, but nothing breaks.
+pub fn lower_priority() {
+    // On Linux priorities belong to threads, and `None` names the calling one.
+    if let Err(error) = rustix::process::setpriority_process(None, 19) {
+        tracing::warn!(%error, "keep a background thread at normal priority");
+    }
 }

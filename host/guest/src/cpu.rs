@@ -4,10 +4,12 @@
 //! nothing, nor does a machine that is busy with something else, and host work done inside a poll is
 //! billed to the one who asked for it. The epoch callback reads the same clock and ends a guest that has
 //! used its budget. A guest that has run for a while moves to threads of low
-//! priority ([`BackLane`]), so that short requests of others always find a free worker.
+//! priority ([`BackLane`]), so that short requests of others always find a free worker; a tenant that
+//! used much lately while others are at work begins there.
 
 use futures_util::future::Either;
-use rustix::time::{ClockId, clock_gettime};
+use rowhouse_base::Share;
+use rowhouse_base::tasks::{lower_priority, thread_cpu};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -28,10 +30,11 @@ const FOREGROUND: Duration = Duration::from_millis(5);
 /// The ticker sleeps after this many ticks without a guest.
 const IDLE_TICKS: u32 = 100;
 
-/// Measures one guest.
+/// Measures one guest, and bills what it measured to its tenant.
 #[derive(Debug)]
 pub(crate) struct Meter {
     budget: Duration,
+    share: Option<Arc<Share>>,
     used_nanos: AtomicU64,
     /// The thread's CPU clock when the running poll began, plus one; 0 between polls. A poll begins and
     /// ends on one thread, so the difference is its own.
@@ -41,15 +44,14 @@ pub(crate) struct Meter {
 
 /// CPU time of the calling thread, in nanoseconds.
 fn thread_clock() -> u64 {
-    let now = clock_gettime(ClockId::ThreadCPUTime);
-    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
-    seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(now.tv_nsec).unwrap_or(0))
+    u64::try_from(thread_cpu().as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Meter {
-    pub(crate) fn new(budget: Duration) -> Arc<Self> {
+    pub(crate) fn new(budget: Duration, share: Option<Arc<Share>>) -> Arc<Self> {
         Arc::new(Self {
             budget,
+            share,
             used_nanos: AtomicU64::new(0),
             polling_since: AtomicU64::new(0),
             exhausted: AtomicBool::new(false),
@@ -64,6 +66,14 @@ impl Meter {
         let since = self.polling_since.swap(0, Ordering::Relaxed);
         let spent = thread_clock().saturating_add(1).saturating_sub(since);
         self.used_nanos.fetch_add(spent, Ordering::Relaxed);
+        if let Some(share) = &self.share {
+            share.bill(Duration::from_nanos(spent));
+        }
+    }
+
+    /// True where the guest's tenant is in the way of others.
+    fn is_heavy(&self) -> bool {
+        self.share.as_ref().is_some_and(|share| share.is_heavy())
     }
 
     /// CPU time used so far, the running poll included where the caller is on its thread.
@@ -126,7 +136,7 @@ impl BackLane {
     }
 
     /// Drives a guest: in the caller's task at first, in the back lane once it has used more CPU time
-    /// than a page needs. `None` where the guest's task was lost to a panic or a shutdown.
+    /// than a page needs, and from the beginning where its tenant is heavy. `None` where the guest's task was lost to a panic or a shutdown.
     ///
     /// Cancel-safe: dropping the future drops the guest, wherever it runs.
     pub(crate) async fn drive<F>(&self, meter: &Arc<Meter>, guest: F) -> Option<F::Output>
@@ -134,7 +144,11 @@ impl BackLane {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let mut guest = Some(Metered { meter: Arc::clone(meter), inner: Box::pin(guest) });
+        let guest = Metered { meter: Arc::clone(meter), inner: Box::pin(guest) };
+        if meter.is_heavy() {
+            return self.spawn(guest).await;
+        }
+        let mut guest = Some(guest);
         let first = std::future::poll_fn(|cx| {
             let Some(mut running) = guest.take() else { return Poll::Pending };
             match Pin::new(&mut running).poll(cx) {
@@ -182,15 +196,6 @@ struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
 impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {
         self.0.abort();
-    }
-}
-
-/// Lowers the calling thread's priority. Where the system refuses, the thread runs on as it is:
-/// slower neighbours, but nothing breaks.
-pub(crate) fn lower_priority() {
-    // On Linux priorities belong to threads, and `None` names the calling one.
-    if let Err(error) = rustix::process::setpriority_process(None, 19) {
-        tracing::warn!(%error, "keep a background thread at normal priority");
     }
 }
 

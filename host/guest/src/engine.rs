@@ -32,7 +32,19 @@ const SPARE: u32 = 4;
 /// An engine and how many guests it has room for.
 pub(crate) struct SizedEngine {
     pub(crate) engine: Engine,
-    pub(crate) instances: u32,
+    instances: u32,
+}
+
+impl SizedEngine {
+    /// Guests that may be kept for another request: a quarter of the slots.
+    pub(crate) fn kept(&self) -> u32 {
+        self.instances / 4
+    }
+
+    /// Guests that may run at once: the other slots, so that a kept one never takes a running one's.
+    pub(crate) fn running(&self) -> u32 {
+        self.instances - self.kept()
+    }
 }
 
 /// Makes the engine, with fewer slots where the machine's address space can't hold as many as asked.

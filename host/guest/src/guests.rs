@@ -9,11 +9,12 @@ use crate::module::compiled::CompiledStore;
 use crate::module::registry::Registry;
 use crate::module::{Handler, Module};
 use crate::store::{GuestState, StoreMaker};
+use crate::warm::{Instance, Kept, Warm};
 use crate::{BodyError, GuestError, LimitHit, engine, linker};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http_body_util::BodyExt;
-use rowhouse_base::Limits;
+use rowhouse_base::{Limits, Shares};
 use rowhouse_data::Data;
 use rowhouse_tenant::Tenant;
 use std::future::Future;
@@ -21,8 +22,8 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
-use wasmtime::Engine;
 use wasmtime::component::Linker;
+use wasmtime::{Engine, Store};
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 
 mod prepare;
@@ -35,16 +36,31 @@ pub struct Guests {
     modules: Registry,
     compiled: CompiledStore,
     admission: Arc<Admission>,
+    warm: Arc<Warm>,
     back: Arc<BackLane>,
     ticker: Arc<Ticker>,
     max_module_bytes: u64,
-    instances: u32,
 }
 
 /// Why the room could not be set up.
 #[derive(Debug, thiserror::Error)]
 #[error("set up the WebAssembly engine: {0}")]
 pub struct SetupError(String);
+
+/// What a request begins with: a store of its own, or an instance that has answered the same tenant.
+enum Begun<H> {
+    Fresh(Store<GuestState>),
+    Again(Instance<H>),
+}
+
+impl<H> Begun<H> {
+    fn meter(&self) -> Arc<Meter> {
+        match self {
+            Self::Fresh(store) => Arc::clone(&store.data().meter),
+            Self::Again(instance) => Arc::clone(&instance.store.data().meter),
+        }
+    }
+}
 
 /// What a guest holds while it runs.
 struct Running {
@@ -61,29 +77,29 @@ impl Guests {
         let wasm = |error: wasmtime::Error| SetupError(format!("{error:#}"));
         let io = |error: std::io::Error| SetupError(error.to_string());
         let sized = engine::build(config).map_err(wasm)?;
+        let (running, kept) = (sized.running(), sized.kept());
         let engine = sized.engine;
         let linker = linker::build(&engine).map_err(wasm)?;
         let compiled = CompiledStore::open(&engine, &config.compiled_dir)
             .map_err(|error| SetupError(rowhouse_base::Chain(&error).to_string()))?;
         let patience = Duration::from_millis(config.queue_ms.into());
         Ok(Arc::new(Self {
-            stores: StoreMaker { engine: engine.clone(), data },
+            stores: StoreMaker { engine: engine.clone(), data, shares: Shares::default() },
             modules: Registry::new(),
             compiled,
-            admission: Admission::new(sized.instances, patience),
+            admission: Admission::new(running, patience),
+            warm: Arc::new(Warm::new(kept)),
             back: Arc::new(BackLane::start().map_err(io)?),
             ticker: Arc::new(Ticker::start(engine.clone()).map_err(io)?),
             max_module_bytes: config.max_module_bytes,
-            instances: sized.instances,
             linker,
             engine,
         }))
     }
 
-    /// How many guests may run at the same time.
-    #[must_use]
-    pub fn instances(&self) -> u32 {
-        self.instances
+    /// Lets go of instances that were kept for too long. To be called about once a second.
+    pub fn expire(&self) {
+        self.warm.expire();
     }
 
     /// Answers a request.
@@ -102,40 +118,76 @@ impl Guests {
     }
 
     async fn handle_fast(&self, module: Arc<Module>, call: Call) -> Result<Reply, GuestError> {
-        let limits = Arc::clone(&call.tenant.limits);
-        let (mut parts, body) = call.request.into_parts();
+        let Call { tenant, visitor, request } = call;
+        let limits = Arc::clone(&tenant.limits);
+        let (mut parts, body) = request.into_parts();
         fields::strip(&mut parts.headers, false);
         // The body is read before a place is taken: a slow visitor must not hold one.
         let body = collect(body, &limits).await?;
-        let running = self.enter(&call.tenant).await?;
-        let user = call.visitor.user.clone();
-        let store = self.stores.for_tenant(&call.tenant, user, module.uses_files).await?;
-        let meter = Arc::clone(&store.data().meter);
-        let request = fast::request(&parts, call.visitor, body);
+        let running = self.enter(&tenant).await?;
+        let user = visitor.user.clone();
+        let begun = match self.warm.take(&tenant) {
+            Some(Kept::Fast(mut instance)) => {
+                self.stores.renew(&mut instance.store, &tenant, user);
+                Begun::Again(instance)
+            }
+            Some(Kept::Http02(_)) | None => {
+                Begun::Fresh(self.stores.for_tenant(&tenant, user, module.uses_files).await?)
+            }
+        };
+        let meter = begun.meter();
+        let request = fast::request(&parts, visitor, body);
         let wall = limits.wall();
+        let warm = Arc::clone(&self.warm);
         let work = async move {
             let Handler::Fast(pre) = &module.handler else { return Err(lane_changed()) };
-            fast::run(pre.clone(), store, request, &limits).await
+            let mut instance = match begun {
+                Begun::Again(instance) => instance,
+                Begun::Fresh(store) => fast::instantiate(pre, store, &limits).await?,
+            };
+            let answer = fast::run(&mut instance, request, &limits).await?;
+            warm.keep(&tenant, Kept::Fast(instance));
+            Ok(answer)
         };
         let (response, usage) = self.limited(meter, wall, running, work).await?;
         Ok(Reply { response, usage: Some(usage) })
     }
 
     async fn handle_http(&self, module: Arc<Module>, call: Call) -> Result<Reply, GuestError> {
-        let limits = Arc::clone(&call.tenant.limits);
-        let running = self.enter(&call.tenant).await?;
-        let user = call.visitor.user.clone();
-        let store = self.stores.for_tenant(&call.tenant, user, module.uses_files).await?;
-        let meter = Arc::clone(&store.data().meter);
-        let (scheme, request) = for_wasi(call.request, &call.visitor, &limits)?;
+        let Call { tenant, visitor, request } = call;
+        let limits = Arc::clone(&tenant.limits);
+        let running = self.enter(&tenant).await?;
+        let user = visitor.user.clone();
+        let begun = match self.warm.take(&tenant) {
+            Some(Kept::Http02(mut instance)) => {
+                self.stores.renew(&mut instance.store, &tenant, user);
+                Begun::Again(instance)
+            }
+            Some(Kept::Fast(_)) | None => {
+                Begun::Fresh(self.stores.for_tenant(&tenant, user, module.uses_files).await?)
+            }
+        };
+        let meter = begun.meter();
+        let (scheme, request) = for_wasi(request, &visitor, &limits)?;
         let (head, answer) = oneshot::channel();
         let wall = limits.wall();
         let theirs = Arc::clone(&limits);
+        let warm = Arc::clone(&self.warm);
         let work = async move {
-            match &module.handler {
-                Handler::Http02(pre) => http02::run(pre.clone(), store, request, scheme, head, &theirs).await,
-                Handler::Http03(pre) => http03::run(pre.clone(), store, request, head, &theirs).await,
-                Handler::Fast(_) => Err(lane_changed()),
+            match (&module.handler, begun) {
+                (Handler::Http02(pre), begun) => {
+                    let mut instance = match begun {
+                        Begun::Again(instance) => instance,
+                        Begun::Fresh(store) => http02::instantiate(pre, store, &theirs).await?,
+                    };
+                    let usage = http02::run(&mut instance, request, scheme, head, &theirs).await?;
+                    warm.keep(&tenant, Kept::Http02(instance));
+                    Ok(usage)
+                }
+                (Handler::Http03(pre), Begun::Fresh(store)) => {
+                    http03::run(pre.clone(), store, request, head, &theirs).await
+                }
+                (Handler::Http03(_), Begun::Again(_)) | (Handler::Fast(_), _) => Err(lane_changed()),
             }
         };
         let guest = Box::pin(self.limited(meter, wall, running, work));

@@ -18,6 +18,7 @@ mod linker;
 mod log;
 mod module;
 mod store;
+mod warm;
 
 pub use config::GuestConfig;
 pub use error::{GuestError, LimitHit};

@@ -33,6 +33,11 @@ impl MemoryLimiter {
         self.refused
     }
 
+    /// The memory the guest has now, in bytes.
+    pub(crate) fn used(&self) -> u64 {
+        self.memory_used
+    }
+
     /// The most memory the guest had at once, in bytes.
     pub(crate) fn peak(&self) -> u64 {
         self.memory_peak

@@ -30,6 +30,13 @@ impl GuestLog {
         Self(Arc::new(Mutex::new(Inner { tenant, left, line: Vec::new() })))
     }
 
+    /// A new request's quota. What the last one left of a line is written first.
+    pub(crate) fn refill(&self, quota: u32) {
+        let mut inner = self.0.lock();
+        inner.flush();
+        inner.left = usize::try_from(quota).unwrap_or(usize::MAX);
+    }
+
     fn accept(&self, bytes: &[u8]) {
         let mut inner = self.0.lock();
         if inner.left == 0 {

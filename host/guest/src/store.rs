@@ -8,7 +8,7 @@ use crate::limiter::MemoryLimiter;
 use crate::log::GuestLog;
 use crate::{GuestError, LimitHit};
 use rowhouse_base::id::UserId;
-use rowhouse_base::{Limits, TenantName};
+use rowhouse_base::{Limits, Shares};
 use rowhouse_data::{Data, TenantDb};
 use rowhouse_tenant::Tenant;
 use std::sync::Arc;
@@ -17,8 +17,12 @@ use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-/// A host function copies at most this much of a guest's lists and strings in one call.
-const HOSTCALL_BYTES: usize = 32 << 20;
+/// What a host function copies of a guest's lists and strings in one call, beyond the largest body that
+/// the tenant's limits allow: the parameters of a statement, the fields of a response.
+const HOSTCALL_BYTES: u64 = 1 << 20;
+
+/// How the engine words that a call copied too much.
+const HOSTCALL_EXHAUSTED: &str = "fuel allocated for hostcalls has been exhausted";
 
 /// Random bytes a guest may ask for in one call.
 const RANDOM_BYTES: u64 = 64 << 10;
@@ -63,12 +67,14 @@ pub(crate) struct GuestState {
     pub(crate) table: ResourceTable,
     pub(crate) limiter: MemoryLimiter,
     pub(crate) meter: Arc<Meter>,
+    log: Option<GuestLog>,
 }
 
 /// Makes stores.
 pub(crate) struct StoreMaker {
     pub(crate) engine: Engine,
     pub(crate) data: Arc<Data>,
+    pub(crate) shares: Shares,
 }
 
 impl StoreMaker {
@@ -82,7 +88,7 @@ impl StoreMaker {
         user: Option<SignedInUser>,
         with_files: bool,
     ) -> Result<Store<GuestState>, GuestError> {
-        let mut wasi = sandbox(&tenant.limits, Some(&tenant.name));
+        let (mut wasi, log) = sandbox_of(tenant);
         let mut files = None;
         if with_files {
             let folder = self.data.files(tenant).await.map_err(|error| host_error(&error))?;
@@ -90,20 +96,49 @@ impl StoreMaker {
                 .map_err(|error| GuestError::Host(format!("open the tenant's files: {error:#}")))?;
             files = Some(FilesMeterSlot::new(folder.meter));
         }
-        let scope = Scope { db: self.data.open(tenant), tenant: Arc::clone(tenant), user, tags: Vec::new() };
-        Ok(self.assemble(Some(scope), wasi, files, &tenant.limits))
+        let (scope, meter) = self.scope(tenant, user);
+        let mut store = self.assemble(wasi, meter, &tenant.limits);
+        let state = store.data_mut();
+        state.scope = Some(scope);
+        state.files = files;
+        state.log = Some(log);
+        Ok(store)
+    }
+
+    /// Makes a store that has served a request ready for another one of the same tenant: everything that
+    /// belongs to one request is made anew, as for a new store.
+    pub(crate) fn renew(
+        &self,
+        store: &mut Store<GuestState>,
+        tenant: &Arc<Tenant>,
+        user: Option<SignedInUser>,
+    ) {
+        let (scope, meter) = self.scope(tenant, user);
+        let state = store.data_mut();
+        state.scope = Some(scope);
+        state.meter = meter;
+        if let Some(log) = &state.log {
+            log.refill(tenant.limits.log_bytes);
+        }
+        store.set_epoch_deadline(1);
+    }
+
+    fn scope(&self, tenant: &Arc<Tenant>, user: Option<SignedInUser>) -> (Scope, Arc<Meter>) {
+        let share = self.shares.of(tenant.id);
+        let db = self.data.open(tenant).billed_to(Arc::clone(&share));
+        let scope = Scope { db, tenant: Arc::clone(tenant), user, tags: Vec::new() };
+        (scope, Meter::new(tenant.limits.cpu(), Some(share)))
     }
 
     /// A store that belongs to no tenant, for reading a module's schema: every host call traps in it.
     pub(crate) fn for_nobody(&self, limits: &Limits) -> Store<GuestState> {
-        self.assemble(None, sandbox(limits, None), None, limits)
+        self.assemble(sandbox(), Meter::new(limits.cpu(), None), limits)
     }
 
     fn assemble(
         &self,
-        scope: Option<Scope>,
         mut wasi: wasmtime_wasi::WasiCtxBuilder,
-        files: Option<FilesMeterSlot>,
+        meter: Arc<Meter>,
         limits: &Limits,
     ) -> Store<GuestState> {
         let mut http = WasiHttpCtx::new();
@@ -114,18 +149,21 @@ impl StoreMaker {
         let mut table = ResourceTable::new();
         table.set_max_capacity(usize::try_from(limits.resources).unwrap_or(usize::MAX));
         let state = GuestState {
-            scope,
+            scope: None,
             wasi: wasi.build(),
             http,
             outgoing: Outgoing,
-            files,
+            files: None,
             table,
             limiter: MemoryLimiter::new(limits),
-            meter: Meter::new(limits.cpu()),
+            meter,
+            log: None,
         };
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.limiter);
-        store.set_hostcall_fuel(HOSTCALL_BYTES);
+        let body = limits.response_bytes.max(limits.result_bytes);
+        let copied = usize::try_from(body.saturating_add(HOSTCALL_BYTES)).unwrap_or(usize::MAX);
+        store.set_hostcall_fuel(copied);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|context| {
             if context.data().meter.may_go_on() {
@@ -138,14 +176,17 @@ impl StoreMaker {
     }
 }
 
-fn sandbox(limits: &Limits, tenant: Option<&TenantName>) -> wasmtime_wasi::WasiCtxBuilder {
+fn sandbox() -> wasmtime_wasi::WasiCtxBuilder {
     let mut wasi = WasiCtx::builder();
     wasi.allow_tcp(false).allow_udp(false).max_random_size(RANDOM_BYTES);
-    if let Some(name) = tenant {
-        let log = GuestLog::new(name.clone(), limits.log_bytes);
-        wasi.stdout(log.clone()).stderr(log);
-    }
     wasi
+}
+
+fn sandbox_of(tenant: &Tenant) -> (wasmtime_wasi::WasiCtxBuilder, GuestLog) {
+    let log = GuestLog::new(tenant.name.clone(), tenant.limits.log_bytes);
+    let mut wasi = sandbox();
+    wasi.stdout(log.clone()).stderr(log.clone());
+    (wasi, log)
 }
 
 fn host_error(error: &(dyn std::error::Error + 'static)) -> GuestError {
@@ -163,6 +204,16 @@ impl GuestState {
                 "the host was called while reading the schema, which must not need a tenant"
             )
         })
+    }
+
+    /// True where the guest holds nothing of the host's and was refused nothing.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.table.is_empty() && self.limiter.refused().is_none() && !self.meter.is_exhausted()
+    }
+
+    /// Lets go of everything that belongs to the request that was answered.
+    pub(crate) fn end_request(&mut self) {
+        self.scope = None;
     }
 
     /// The tags of the page, leaving none behind.
@@ -188,6 +239,10 @@ impl GuestState {
         }
         if let Some(wasmtime::component::ResourceTableError::Full) = error.downcast_ref() {
             return GuestError::Limit(LimitHit::Resources(limits.resources));
+        }
+        // The engine's own type for this is private: its text is all there is to know it by.
+        if error.root_cause().to_string().contains(HOSTCALL_EXHAUSTED) {
+            return GuestError::Limit(LimitHit::ResponseBytes(limits.response_bytes));
         }
         GuestError::Trap(format!("{error:#}"))
     }

@@ -12,7 +12,7 @@ mod tenant;
 
 pub use address::{AddressPattern, InvalidAddress};
 pub use directory::Directory;
-pub use release::{InvalidRelease, ReleaseName, ReleaseRef};
+pub use release::{InvalidRelease, ReleaseName, ReleaseRef, Reuse};
 pub use snapshot::{BaseAddress, Resolution, Snapshot};
 pub use state::{InvalidState, TenantState};
 pub use tenant::Tenant;

@@ -3,8 +3,10 @@
 use rowhouse_base::Digest;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// NAME@VERSION, such as `site@1.4.0`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -92,6 +94,17 @@ pub struct ReleaseRef {
     pub name: ReleaseName,
     /// SHA-256 of the component's bytes.
     pub digest: Digest,
+    /// Whether an instance may answer more than one request; none for a fresh one each time.
+    pub reuse: Option<Reuse>,
+}
+
+/// How an instance may be used again: for the same tenant, release and revision, never beyond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reuse {
+    /// Requests that one instance answers at most.
+    pub requests: NonZeroU32,
+    /// How long it waits for the next one.
+    pub idle: Duration,
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! The lifecycle of a tenant: provisioning → active ⇄ suspended → trashed → deleting → gone.
+//! The lifecycle of a tenant: provisioning → active ⇄ suspended → trashed → deleting → gone; while it is on
+//! its way to another data server it is moving.
 //!
 //! Each state is recorded before the work it names is done, so that a crash leaves a state from which
 //! the work goes on. `gone` is the absence of the row.
@@ -17,6 +18,8 @@ pub enum TenantState {
     Active,
     /// Answers 503 until it is resumed.
     Suspended,
+    /// On its way to another data server. Answers 503 until it is there.
+    Moving,
     /// Deleted by its operator, kept until the trash period is over. Its name and addresses are free.
     Trashed,
     /// Being removed. Removal goes on after a crash.
@@ -25,7 +28,7 @@ pub enum TenantState {
 
 /// The text names no state.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("`{0}` is not a tenant state: provisioning, active, suspended, trashed or deleting")]
+#[error("`{0}` is not a tenant state: provisioning, active, suspended, moving, trashed or deleting")]
 pub struct InvalidState(String);
 
 impl TenantState {
@@ -36,15 +39,16 @@ impl TenantState {
             Self::Provisioning => "provisioning",
             Self::Active => "active",
             Self::Suspended => "suspended",
+            Self::Moving => "moving",
             Self::Trashed => "trashed",
             Self::Deleting => "deleting",
         }
     }
 
-    /// True where a request may reach the tenant, if only to be told that it is suspended.
+    /// True where a request may reach the tenant, if only to be told to come back later.
     #[must_use]
     pub fn has_address(self) -> bool {
-        matches!(self, Self::Active | Self::Suspended)
+        matches!(self, Self::Active | Self::Suspended | Self::Moving)
     }
 }
 
@@ -58,7 +62,7 @@ impl FromStr for TenantState {
     type Err = InvalidState;
 
     fn from_str(text: &str) -> Result<Self, InvalidState> {
-        [Self::Provisioning, Self::Active, Self::Suspended, Self::Trashed, Self::Deleting]
+        [Self::Provisioning, Self::Active, Self::Suspended, Self::Moving, Self::Trashed, Self::Deleting]
             .into_iter()
             .find(|state| state.as_str() == text)
             .ok_or_else(|| InvalidState(text.to_owned()))

@@ -2,7 +2,7 @@
 
 use crate::{AddressPattern, ReleaseRef, TenantState};
 use rowhouse_base::id::TenantId;
-use rowhouse_base::{Limits, TenantName};
+use rowhouse_base::{DataServerName, Limits, TenantName};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -23,12 +23,14 @@ pub struct Tenant {
     pub url_prefix: bool,
     /// What operator and owner set, for the guest to read.
     pub settings: BTreeMap<String, String>,
-    /// BCP 47 language tag.
-    pub locale: String,
-    /// IANA time zone name.
-    pub time_zone: String,
+    /// BCP 47 language tag; most tenants share one allocation.
+    pub locale: Arc<str>,
+    /// IANA time zone name; shared likewise.
+    pub time_zone: Arc<str>,
     /// The release that serves it; none until its first activation.
     pub release: Option<Arc<ReleaseRef>>,
+    /// The data server its database is on.
+    pub data_server: DataServerName,
     /// Generation of the control state at its last change.
     pub revision: u64,
     /// Its limits; most tenants share one allocation.

@@ -53,11 +53,20 @@ impl Host {
         Ok(Self { server, data, token: token.trim().to_owned() })
     }
 
-    /// Stores a guest as a release.
+    /// Stores a guest as a release that gets a fresh instance for each request.
     pub(crate) fn push(&self, places: &Places, guest: &str, name: &str, version: &str) -> Result<()> {
+        self.push_with(places, guest, name, version, "")
+    }
+
+    /// Stores a guest as a release whose instances are kept for as long as this program runs.
+    pub(crate) fn push_reused(&self, places: &Places, guest: &str, name: &str, version: &str) -> Result<()> {
+        self.push_with(places, guest, name, version, "&reuse=1000000000&reuse-idle-ms=600000")
+    }
+
+    fn push_with(&self, places: &Places, guest: &str, name: &str, version: &str, policy: &str) -> Result<()> {
         let file = places.guest(guest);
         let bytes = fs::read(&file).with_context(|| format!("read {}", file.display()))?;
-        let url = self.api(&format!("releases?name={name}&version={version}"));
+        let url = self.api(&format!("releases?name={name}&version={version}{policy}"));
         let answer = agent()
             .post(&url)
             .header("authorization", format!("Bearer {}", self.token))

@@ -12,8 +12,8 @@ impl Host for GuestState {
             title: tenant.title.clone(),
             addresses: tenant.addresses.iter().map(ToString::to_string).collect(),
             release: tenant.release.as_ref().map(|release| release.name.to_string()).unwrap_or_default(),
-            locale: tenant.locale.clone(),
-            time_zone: tenant.time_zone.clone(),
+            locale: tenant.locale.to_string(),
+            time_zone: tenant.time_zone.to_string(),
         })
     }
 

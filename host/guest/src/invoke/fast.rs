@@ -2,6 +2,7 @@
 
 use super::{Ended, Usage, fields};
 use crate::store::GuestState;
+use crate::warm::Instance;
 use crate::{GuestError, LimitHit, ResponseBody, Visitor};
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
@@ -30,23 +31,29 @@ pub(crate) fn request(parts: &http::request::Parts, visitor: Visitor, body: Byte
     }
 }
 
-/// Runs the guest.
-pub(crate) async fn run(
-    pre: handler::HandlerPre<GuestState>,
+/// Instantiates the module.
+pub(crate) async fn instantiate(
+    pre: &handler::HandlerPre<GuestState>,
     mut store: Store<GuestState>,
+    limits: &Limits,
+) -> Ended<Instance<handler::Handler>> {
+    match pre.instantiate_async(&mut store).await {
+        Ok(handler) => Ok(Instance::new(store, handler)),
+        Err(error) => Err(store.data().explain(&error, limits)),
+    }
+}
+
+/// Runs the guest. An error leaves an instance that must not be used again.
+pub(crate) async fn run(
+    instance: &mut Instance<handler::Handler>,
     request: handler::Request,
     limits: &Limits,
 ) -> Ended<(http::Response<ResponseBody>, Usage)> {
-    let called = async {
-        let instance = pre.instantiate_async(&mut store).await?;
-        instance.rowhouse_site_handler().call_handle(&mut store, &request).await
-    };
-    let answer = match called.await {
-        Ok(answer) => answer,
-        Err(error) => return Err(store.data().explain(&error, limits)),
-    };
+    let store = &mut instance.store;
+    let called = instance.handler.rowhouse_site_handler().call_handle(&mut *store, &request).await;
+    let answer = called.map_err(|error| store.data().explain(&error, limits))?;
     let tags = store.data_mut().take_tags();
-    let usage = Usage::of(&store);
+    let usage = Usage::of(store);
     Ok((response(answer, &tags, limits)?, usage))
 }
 

@@ -4,21 +4,35 @@ use super::{Ended, Usage};
 use crate::GuestError;
 use crate::invoke::streamed::HeadSender;
 use crate::store::GuestState;
+use crate::warm::Instance;
 use rowhouse_base::Limits;
 use wasmtime::Store;
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
+use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
 use wasmtime_wasi_http::{WasiBody, WasiHttpView};
 
-/// Runs the guest to its end. The head of its response leaves through `head` as soon as it is set.
-pub(crate) async fn run(
-    pre: ProxyPre<GuestState>,
+/// Instantiates the module.
+pub(crate) async fn instantiate(
+    pre: &ProxyPre<GuestState>,
     mut store: Store<GuestState>,
+    limits: &Limits,
+) -> Ended<Instance<Proxy>> {
+    match pre.instantiate_async(&mut store).await {
+        Ok(proxy) => Ok(Instance::new(store, proxy)),
+        Err(error) => Err(store.data().explain(&error, limits)),
+    }
+}
+
+/// Runs the guest to its end. The head of its response leaves through `head` as soon as it is set. An
+/// error leaves an instance that must not be used again.
+pub(crate) async fn run(
+    instance: &mut Instance<Proxy>,
     request: http::Request<WasiBody>,
     scheme: Scheme,
     head: HeadSender,
     limits: &Limits,
 ) -> Ended<Usage> {
+    let Instance { store, handler, .. } = instance;
     let called = async {
         let incoming = store.data_mut().http().new_incoming_request(scheme, request)?;
         let outparam =
@@ -28,11 +42,10 @@ pub(crate) async fn run(
                     answer.map_err(|code| GuestError::BadResponse(format!("the guest reports {code:?}"))),
                 ));
             })?;
-        let instance = pre.instantiate_async(&mut store).await?;
-        instance.wasi_http_incoming_handler().call_handle(&mut store, incoming, outparam).await
+        handler.wasi_http_incoming_handler().call_handle(&mut *store, incoming, outparam).await
     };
     match called.await {
-        Ok(()) => Ok(Usage::of(&store)),
+        Ok(()) => Ok(Usage::of(store)),
         Err(error) => Err(store.data().explain(&error, limits)),
     }
 }

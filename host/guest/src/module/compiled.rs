@@ -4,8 +4,8 @@
 //! to the server's user alone, and loading is the one audited use of `unsafe` in the host. A file that
 //! another version of wasmtime made has another name and is never loaded.
 
-use crate::cpu::lower_priority;
 use rowhouse_base::Digest;
+use rowhouse_base::tasks::lower_priority;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};

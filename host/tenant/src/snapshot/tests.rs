@@ -3,7 +3,7 @@
 use super::*;
 use crate::TenantState;
 use proptest::prelude::*;
-use rowhouse_base::Limits;
+use rowhouse_base::{DataServerName, Limits};
 
 fn base() -> BaseAddress {
     BaseAddress {
@@ -24,6 +24,7 @@ fn tenant(id: TenantId, name: &str, addresses: &[&str], state: TenantState) -> A
         locale: "en".into(),
         time_zone: "UTC".into(),
         release: None,
+        data_server: DataServerName::local(),
         revision: 1,
         limits: Arc::new(Limits::default()),
     })

@@ -16,6 +16,8 @@ const FOR_EVER: u32 = 1_000_000_000;
 const LANE: &str = "rowhouse, fast lane, fresh";
 const HTTP02: &str = "rowhouse, wasi:http 0.2, fresh";
 const HTTP03: &str = "rowhouse, wasi:http 0.3, fresh";
+const LANE_REUSED: &str = "rowhouse, fast lane, reused";
+const HTTP02_REUSED: &str = "rowhouse, wasi:http 0.2, reused";
 const SERVE02: &str = "wasmtime serve, 0.2, fresh";
 const SERVE02_REUSED: &str = "wasmtime serve, 0.2, reused";
 const SERVE03: &str = "wasmtime serve, 0.3, fresh";
@@ -27,6 +29,11 @@ pub(super) fn run(places: &Places, effort: Effort, report: &mut Report) -> Resul
         host.push(places, guest, guest, "1.0.0")?;
         host.create(guest, Some(&format!("{guest}@1.0.0")))?;
     }
+    for guest in ["hello", "hello-http02"] {
+        let name = format!("{guest}-reused");
+        host.push_reused(places, guest, &name, "1.0.0")?;
+        host.create(&name, Some(&format!("{name}@1.0.0")))?;
+    }
     let native = rivals::native(places, "hello")?;
     let serve02 = rivals::wasmtime(places, "hello-http02", None)?;
     let serve02_reused = rivals::wasmtime(places, "hello-http02", Some(FOR_EVER))?;
@@ -37,7 +44,7 @@ pub(super) fn run(places: &Places, effort: Effort, report: &mut Report) -> Resul
         name: name.to_owned(),
         server,
         path: path.to_owned(),
-        expected: Expected::new("Hello from ", 20..=30),
+        expected: Expected::new("Hello from ", 20..=40),
         script: None,
     };
     let ours = &host.server;
@@ -48,6 +55,8 @@ pub(super) fn run(places: &Places, effort: Effort, report: &mut Report) -> Resul
             contender(LANE, ours, "/hello/"),
             contender(HTTP02, ours, "/hello-http02/"),
             contender(HTTP03, ours, "/hello-http03/"),
+            contender(LANE_REUSED, ours, "/hello-reused/"),
+            contender(HTTP02_REUSED, ours, "/hello-http02-reused/"),
             contender(SERVE02, &serve02, "/"),
             contender(SERVE02_REUSED, &serve02_reused, "/"),
             contender(SERVE03, &serve03, "/"),
@@ -59,7 +68,13 @@ pub(super) fn run(places: &Places, effort: Effort, report: &mut Report) -> Resul
     let goal = |contender, rival, at_least| Goal { contender, rival, at_least };
     report.figures(
         &figures,
-        &[goal(LANE, SERVE02, 2.0), goal(HTTP02, SERVE02, 1.3), goal(HTTP03, SERVE03, 1.0)],
+        &[
+            goal(LANE, SERVE02, 2.0),
+            goal(LANE_REUSED, SERVE02_REUSED, 1.3),
+            goal(HTTP02, SERVE02, 1.3),
+            goal(HTTP02_REUSED, SERVE02_REUSED, 1.0),
+            goal(HTTP03, SERVE03, 1.0),
+        ],
     );
     Ok(())
 }

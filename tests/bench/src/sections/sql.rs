@@ -13,6 +13,7 @@ use crate::table::{Goal, Report};
 
 const LANE: &str = "rowhouse, fast lane, fresh";
 const HTTP02: &str = "rowhouse, wasi:http 0.2, fresh";
+const LANE_REUSED: &str = "rowhouse, fast lane, reused";
 const RUSQLITE: &str = "axum + rusqlite, native";
 const SQLX: &str = "axum + sqlx-sqlite, native";
 
@@ -22,6 +23,8 @@ pub(super) fn run(places: &Places, effort: Effort, report: &mut Report) -> Resul
         host.push(places, guest, guest, "1.0.0")?;
         host.create(guest, Some(&format!("{guest}@1.0.0")))?;
     }
+    host.push_reused(places, "page", "page-reused", "1.0.0")?;
+    host.create("page-reused", Some("page-reused@1.0.0"))?;
     let rusqlite = rivals::native(places, "rusqlite")?;
     let sqlx = rivals::native(places, "sqlx")?;
 
@@ -42,12 +45,21 @@ pub(super) fn run(places: &Places, effort: Effort, report: &mut Report) -> Resul
         &[
             contender(LANE, &host.server, "/page/"),
             contender(HTTP02, &host.server, "/page-http02/"),
+            contender(LANE_REUSED, &host.server, "/page-reused/"),
             contender(RUSQLITE, &rusqlite, "/"),
             contender(SQLX, &sqlx, "/"),
         ],
     )?;
     report.section("SQL: a page of 20 rows, 5 KB");
     let goal = |contender, rival, at_least| Goal { contender, rival, at_least };
-    report.figures(&figures, &[goal(LANE, SQLX, 0.9), goal(LANE, RUSQLITE, 0.35)]);
+    report.figures(
+        &figures,
+        &[
+            goal(LANE, SQLX, 0.9),
+            goal(LANE, RUSQLITE, 0.35),
+            goal(LANE_REUSED, SQLX, 1.3),
+            goal(LANE_REUSED, RUSQLITE, 0.6),
+        ],
+    );
     Ok(())
 }

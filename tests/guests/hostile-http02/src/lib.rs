@@ -5,6 +5,7 @@
 #![cfg(target_family = "wasm")]
 
 use std::hint::black_box;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use wasip2::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
@@ -22,6 +23,7 @@ impl wasip2::exports::http::incoming_handler::Guest for Hostile {
                 drop(stream);
                 let _ = OutgoingBody::finish(body, None);
             }
+            "/remember" => remember(&target, out),
             "/slow-drip" => drip(out, Duration::from_millis(200)),
             "/endless" => drip(out, Duration::ZERO),
             "/giant-header" => giant_header(out),
@@ -41,6 +43,17 @@ impl wasip2::exports::http::incoming_handler::Guest for Hostile {
             }
         }
     }
+}
+
+/// Everything this instance was ever asked to remember, this request's word last, one a line.
+fn remember(target: &str, out: ResponseOutparam) {
+    static SEEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    let mut seen = SEEN.lock().expect("one thread");
+    seen.push(target.split_once('?').map(|(_, word)| word.to_owned()).unwrap_or_default());
+    let (body, stream) = begin(out, &[]);
+    let _ = stream.blocking_write_and_flush(seen.join("\n").as_bytes());
+    drop(stream);
+    let _ = OutgoingBody::finish(body, None);
 }
 
 /// Sets a response with these fields and gives its body.

@@ -51,6 +51,7 @@ impl Handler for Hostile {
             "/memory-grow" => memory::grow(),
             "/canary-write" => memory::canary_write(&request),
             "/canary-scan" => memory::canary_scan(),
+            "/remember" => memory::remember(&request),
             "/flood" => flood::host_calls(&request),
             "/random-flood" => flood::random(&request),
             "/stderr-flood" => flood::stderr(&request),

@@ -2,6 +2,7 @@
 
 use std::arch::wasm32::{memory_grow, memory_size};
 use std::hint::black_box;
+use std::sync::Mutex;
 
 use crate::exports::rowhouse::site::handler::{Request, Response};
 use crate::verdict::Verdict;
@@ -62,4 +63,12 @@ pub(crate) fn canary_scan() -> Response {
     let attempt = format!("find the secret in {length} bytes");
     verdict.note(&attempt, if found > 0 { Ok(()) } else { Err("not there") });
     verdict.into_response()
+}
+
+/// Everything this instance was ever asked to remember, this request's word last, one a line.
+pub(crate) fn remember(request: &Request) -> Response {
+    static SEEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    let mut seen = SEEN.lock().expect("one thread");
+    seen.push(request.query.clone().unwrap_or_default());
+    text(&seen.join("\n"))
 }
