@@ -3,12 +3,16 @@
 //! Operators' work (provision, remove, migrate, measure) takes a tenant or an id here; guests' work goes
 //! through what [`Data::open`] and [`Data::files`] hand out, which belongs to one tenant for good.
 
+mod archive;
+
+use crate::archive::ArchiveLimits;
+use crate::engines::Engines;
 use crate::files::{FilesMeter, TenantFiles};
 use crate::home::{Contents, Home};
 use crate::meter::Meter;
 use crate::migrate::{MigrateError, Migration, SchemaState, fingerprint, validate};
 use crate::tenant_db::{Backend, TenantDb};
-use crate::{DataError, SqlError, sqlite};
+use crate::{DataError, DataKey, DataServer, PoolUse, SqlError};
 use parking_lot::Mutex;
 use rowhouse_base::id::TenantId;
 use rowhouse_tenant::Tenant;
@@ -22,6 +26,10 @@ use std::time::Duration;
 pub struct DataConfig {
     /// Holds `tenants/ID/site.db` and `tenants/ID/files/`. Made where it doesn't exist.
     pub dir: PathBuf,
+    /// The data servers. Each tenant is on one of them, by name.
+    pub servers: Vec<DataServer>,
+    /// What the passwords of tenants' users on those servers are made with.
+    pub key: DataKey,
     /// Threads for statements that don't run on the calling thread.
     pub sql_threads: usize,
     /// Open connections of all tenants together; each takes about 100 KB and 3 file descriptors.
@@ -34,14 +42,18 @@ pub struct DataConfig {
     pub migration_time: Duration,
     /// How long a removal waits for connections in use.
     pub removal_wait: Duration,
+    /// How much an archive may unpack to.
+    pub archive: ArchiveLimits,
 }
 
 impl DataConfig {
-    /// The defaults, in this folder.
+    /// The defaults, in this folder: the embedded engine, and a key that no server knows.
     #[must_use]
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),
+            servers: vec![DataServer::embedded()],
+            key: DataKey::from_bytes([0; 32]),
             // Statements wait for the disk, so a few more than there are cores.
             sql_threads: 8,
             open_connections: 256,
@@ -51,6 +63,7 @@ impl DataConfig {
             migration_time: Duration::from_secs(60),
             // A request may last 15 s.
             removal_wait: Duration::from_secs(20),
+            archive: ArchiveLimits::default(),
         }
     }
 }
@@ -58,7 +71,7 @@ impl DataConfig {
 /// What a removal removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Removal {
-    /// Files and folders.
+    /// Files and folders, and what a server had: databases, tables, users.
     pub entries: u64,
     /// Sum of their sizes.
     pub bytes: u64,
@@ -75,10 +88,21 @@ pub struct DiskUsage {
     pub files_count: u64,
 }
 
+/// A data server, as it is now.
+#[derive(Clone, Debug)]
+pub struct ServerFacts {
+    /// As configured.
+    pub server: DataServer,
+    /// Whether it answers.
+    pub reachable: bool,
+    /// What this process' connections to it are doing; none for the embedded engine.
+    pub connections: Option<PoolUse>,
+}
+
 /// All tenants' databases and files.
 pub struct Data {
     home: Arc<Home>,
-    engine: Arc<sqlite::Engine>,
+    engines: Engines,
     config: DataConfig,
     meters: Mutex<HashMap<TenantId, Weak<FilesMeter>>>,
 }
@@ -90,8 +114,8 @@ impl Data {
     /// [`DataError`] where the folder can't be used.
     pub fn new(config: DataConfig) -> Result<Arc<Self>, DataError> {
         let home = Arc::new(Home::open(&config.dir)?);
-        let engine = sqlite::Engine::new(&config, home.path().to_owned()).map_err(DataError::Engine)?;
-        Ok(Arc::new(Self { home, engine, config, meters: Mutex::default() }))
+        let engines = Engines::new(&config, &home)?;
+        Ok(Arc::new(Self { home, engines, config, meters: Mutex::default() }))
     }
 
     /// Makes a tenant's folder and database. Doing it again completes what is missing and changes nothing
@@ -100,18 +124,11 @@ impl Data {
     /// # Errors
     /// [`DataError`]; what was made so far stays, to be completed or removed.
     pub async fn provision(&self, tenant: &Tenant) -> Result<(), DataError> {
-        let (home, engine, id) = (Arc::clone(&self.home), Arc::clone(&self.engine), tenant.id);
-        blocking(move || {
-            home.make(id)?;
-            engine.prepare(id).map_err(|source| DataError::Database { tenant: id, source })
-        })
-        .await
-    }
-
-    /// True where the tenant has a database.
-    pub async fn exists(&self, id: TenantId) -> bool {
-        let home = Arc::clone(&self.home);
-        blocking(move || Ok(home.exists(id))).await.unwrap_or(false)
+        let database = |source| DataError::Database { tenant: tenant.id, source };
+        let engine = self.engines.of(tenant).map_err(database)?;
+        let (home, id, file) = (Arc::clone(&self.home), tenant.id, self.engines.has_file(tenant));
+        blocking(move || home.make(id, file)).await?;
+        engine.provision(tenant).await.map_err(database)
     }
 
     /// Removes a tenant's database and files. Requests in flight may end first; new statements are
@@ -119,11 +136,41 @@ impl Data {
     ///
     /// # Errors
     /// [`DataError::Busy`] where connections stayed in use; nothing was removed then.
-    pub async fn remove(&self, id: TenantId) -> Result<Removal, DataError> {
-        let wait = self.config.removal_wait;
-        if !self.engine.close(id, wait).await {
-            return Err(DataError::Busy { tenant: id, waited: wait });
+    pub async fn remove(&self, tenant: &Tenant) -> Result<Removal, DataError> {
+        let mut removal = self.remove_from_server(tenant).await?;
+        let folder = self.sweep(tenant.id).await?;
+        removal.entries = removal.entries.saturating_add(folder.entries);
+        removal.bytes = removal.bytes.saturating_add(folder.bytes);
+        Ok(removal)
+    }
+
+    /// Removes a tenant's database from its data server; files stay. Doing it again is harmless.
+    ///
+    /// # Errors
+    /// [`DataError::Busy`] where connections stayed in use; nothing was removed then.
+    pub async fn remove_database(&self, tenant: &Tenant) -> Result<(), DataError> {
+        self.remove_from_server(tenant).await?;
+        if self.engines.has_file(tenant) {
+            let (home, id) = (Arc::clone(&self.home), tenant.id);
+            blocking(move || home.remove_database(id)).await?;
         }
+        Ok(())
+    }
+
+    async fn remove_from_server(&self, tenant: &Tenant) -> Result<Removal, DataError> {
+        let database = |source| DataError::Database { tenant: tenant.id, source };
+        let (engine, wait) = (self.engines.of(tenant).map_err(database)?, self.config.removal_wait);
+        let Some(held) = engine.remove(tenant.id, wait).await.map_err(database)? else {
+            return Err(DataError::Busy { tenant: tenant.id, waited: wait });
+        };
+        Ok(Removal { entries: held.objects, bytes: held.bytes })
+    }
+
+    /// Removes what the data folder has of a tenant, whichever server its database was on.
+    ///
+    /// # Errors
+    /// [`DataError`] where the folder can't be removed.
+    pub async fn sweep(&self, id: TenantId) -> Result<Removal, DataError> {
         self.meters.lock().remove(&id);
         let home = Arc::clone(&self.home);
         blocking(move || {
@@ -137,11 +184,26 @@ impl Data {
     /// What is left of a tenant: nothing after a removal.
     ///
     /// # Errors
-    /// [`DataError`] where its folder can't be read.
-    pub async fn rescan(&self, id: TenantId) -> Result<Removal, DataError> {
-        let home = Arc::clone(&self.home);
+    /// [`DataError`] where its folder can't be read or its server can't be asked.
+    pub async fn rescan(&self, tenant: &Tenant) -> Result<Removal, DataError> {
+        let database = |source| DataError::Database { tenant: tenant.id, source };
+        let engine = self.engines.of(tenant).map_err(database)?;
+        let objects = engine.rescan(tenant.id).await.map_err(database)?;
+        let (home, id) = (Arc::clone(&self.home), tenant.id);
         let Contents { entries, bytes } = blocking(move || home.contents(id)).await?;
-        Ok(Removal { entries, bytes })
+        Ok(Removal { entries: entries.saturating_add(objects), bytes })
+    }
+
+    /// The data servers, each asked whether it is there, in the order of their names.
+    pub async fn servers(&self) -> Vec<ServerFacts> {
+        let asked = self.engines.all().map(async |(server, engine)| ServerFacts {
+            server: server.clone(),
+            reachable: engine.is_reachable().await,
+            connections: engine.pool_use(),
+        });
+        let mut facts: Vec<ServerFacts> = futures_util::future::join_all(asked).await;
+        facts.sort_by(|one, other| one.server.name.cmp(&other.server.name));
+        facts
     }
 
     /// Ids of all tenants that have a folder here, complete or not. For finding orphans.
@@ -153,26 +215,32 @@ impl Data {
         blocking(move || home.ids()).await
     }
 
-    /// What a tenant takes on the disk.
+    /// What a tenant takes on the disk and on its data server.
     ///
     /// # Errors
-    /// [`DataError`] where its folder can't be read.
-    pub async fn usage(&self, id: TenantId) -> Result<DiskUsage, DataError> {
-        let home = Arc::clone(&self.home);
+    /// [`DataError`] where its folder can't be read or its server can't be asked.
+    pub async fn usage(&self, tenant: &Tenant) -> Result<DiskUsage, DataError> {
+        let database = |source| DataError::Database { tenant: tenant.id, source };
+        let engine = self.engines.of(tenant).map_err(database)?;
+        let elsewhere = engine.usage(tenant.id).await.map_err(database)?;
+        let (home, id) = (Arc::clone(&self.home), tenant.id);
         blocking(move || {
             let files = home.files_contents(id)?;
-            let database_bytes = home.database_bytes(id);
+            let database_bytes = home.database_bytes(id).saturating_add(elsewhere);
             Ok(DiskUsage { database_bytes, files_bytes: files.bytes, files_count: files.entries })
         })
         .await
     }
 
-    /// A handle to the tenant's database for one guest instance. Opens nothing yet and never fails.
+    /// A handle to the tenant's database for one guest instance. Opens nothing yet and never fails: where
+    /// the tenant's data server is not configured, every statement says so.
     #[must_use]
     pub fn open(&self, tenant: &Arc<Tenant>) -> TenantDb {
-        let meter = Arc::new(Meter::default());
-        let session = sqlite::Session::new(Arc::clone(&self.engine), Arc::clone(tenant));
-        TenantDb::new(Backend::Sqlite(session), meter, tenant.limits.statements)
+        let backend = match self.engines.of(tenant) {
+            Ok(engine) => engine.session(tenant),
+            Err(_unknown) => Backend::Unknown(tenant.data_server.clone()),
+        };
+        TenantDb::new(backend, Arc::new(Meter::default()), tenant.limits.statements)
     }
 
     /// Brings the tenant's database to the newest of these migrations.
@@ -185,8 +253,8 @@ impl Data {
         migrations: &[Migration],
     ) -> Result<SchemaState, MigrateError> {
         validate(migrations)?;
-        let session = sqlite::Session::new(Arc::clone(&self.engine), Arc::clone(tenant));
-        let version = session.migrate(migrations.into(), self.config.migration_time).await?;
+        let engine = self.engines.of(tenant).map_err(MigrateError::Ledger)?;
+        let version = engine.migrate(tenant, migrations.into(), self.config.migration_time).await?;
         Ok(SchemaState { version, fingerprint: fingerprint(migrations) })
     }
 
@@ -195,8 +263,7 @@ impl Data {
     /// # Errors
     /// [`SqlError`] where the ledger can't be read.
     pub async fn schema_version(&self, tenant: &Arc<Tenant>) -> Result<u32, SqlError> {
-        let session = sqlite::Session::new(Arc::clone(&self.engine), Arc::clone(tenant));
-        Ok(session.applied().await?.last().map_or(0, |last| last.version))
+        Ok(self.engines.of(tenant)?.applied(tenant).await?.last().map_or(0, |last| last.version))
     }
 
     /// The tenant's files. Counts them where no other instance of the tenant is running.
@@ -229,16 +296,27 @@ impl Data {
         meter
     }
 
-    #[cfg(test)]
-    pub(crate) fn engine(&self) -> &sqlite::Engine {
-        &self.engine
+    /// Makes databases ahead where the configuration asks for it, so that a sign-up doesn't wait for one. To be
+    /// called every few seconds; waits for the servers.
+    pub async fn keep_spares(&self) {
+        self.engines.keep_spares().await;
     }
 
-    /// Closes every idle connection, which writes their logs back. For the server's end.
-    pub async fn close_idle(&self) {
-        let engine = Arc::clone(&self.engine);
+    #[cfg(test)]
+    pub(crate) fn engine(&self) -> Arc<crate::sqlite::Engine> {
+        self.engines.embedded().pop().unwrap()
+    }
+
+    /// Closes connections that were not used for a while. To be called every few seconds.
+    pub fn close_idle(&self) {
+        self.engines.close_idle();
+    }
+
+    /// Closes every file, which writes their logs back. For the server's end.
+    pub async fn close(&self) {
+        let engines = self.engines.embedded();
         let _closed = blocking(move || {
-            engine.close_idle();
+            engines.iter().for_each(|engine| engine.close_idle());
             Ok(())
         })
         .await;
@@ -249,7 +327,12 @@ impl Data {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, DataError> + Send + 'static,
 ) -> Result<T, DataError> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
-        Err(DataError::Engine(SqlError::other(format!("a blocking task ended early: {error}"))))
-    })
+    aside(work).await.flatten()
+}
+
+/// The same for work that fails in its own way, or not at all.
+pub(crate) async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, DataError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| DataError::Task(error.to_string()))
 }

@@ -3,6 +3,7 @@
 //!
 //! A [`SqlError`] never carries a path, another tenant's name or anything of the host's own tables.
 
+use rowhouse_base::DataServerName;
 use rowhouse_base::id::TenantId;
 use std::io;
 use std::time::Duration;
@@ -133,9 +134,18 @@ pub enum DataError {
         /// How long was waited.
         waited: Duration,
     },
-    /// The embedded engine could not be set up for this process.
-    #[error("set up the embedded database engine")]
-    Engine(#[source] SqlError),
+    /// A data server could not be set up for this process.
+    #[error("set up the data server `{server}`")]
+    Engine {
+        /// Which.
+        server: DataServerName,
+        /// Why.
+        #[source]
+        source: SqlError,
+    },
+    /// Work on a thread ended without a result. Always a bug or a server that is ending.
+    #[error("a blocking task ended early: {0}")]
+    Task(String),
 }
 
 impl DataError {

@@ -1,27 +1,35 @@
-//! The folders of the tenants: `tenants/ID/site.db` and `tenants/ID/files/`.
+//! The folders of the tenants, `tenants/ID/site.db` and `tenants/ID/files/`, the files that tenants of one data
+//! server share, `servers/NAME.db`, and `staging/` beside them, which is emptied at every start.
 //!
 //! All paths are made from a tenant's id inside one folder that was opened once; nothing here follows a
 //! link out of it. Folders are 0700, files 0600. Everything here blocks.
 
 use crate::DataError;
+use crate::archive::Staging;
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, OpenOptions, OpenOptionsExt};
+use rowhouse_base::DataServerName;
 use rowhouse_base::id::TenantId;
 use std::io;
 use std::path::{Path, PathBuf};
+use uuid::Uuid;
 
 /// The database's file in a tenant's folder.
 pub(crate) const DATABASE: &str = "site.db";
 
 const FILES: &str = "files";
 const TENANTS: &str = "tenants";
+const STAGING: &str = "staging";
+const SERVERS: &str = "servers";
 
 /// Files and folders that a walk visits at most, so that one tenant can't make the server walk for ever.
 const MOST_ENTRIES: u64 = 1_000_000;
 
 /// The folder of all tenants.
 pub(crate) struct Home {
+    root: Dir,
     tenants: Dir,
+    staging: Dir,
     path: PathBuf,
 }
 
@@ -46,8 +54,16 @@ impl Home {
             Dir::open_ambient_dir(&canonical, ambient_authority()).map_err(DataError::io("open", shown()))?;
         make_folder(&root, TENANTS).map_err(DataError::io("make", TENANTS))?;
         let tenants = root.open_dir(TENANTS).map_err(DataError::io("open", TENANTS))?;
+        // What a crash left there belongs to nobody.
+        match root.remove_dir_all(STAGING) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(DataError::io("empty", STAGING)(error));
+            }
+            _ => make_folder(&root, STAGING).map_err(DataError::io("make", STAGING))?,
+        }
+        let staging = root.open_dir(STAGING).map_err(DataError::io("open", STAGING))?;
         sync(&root).map_err(DataError::io("sync", shown()))?;
-        Ok(Self { tenants, path: canonical.join(TENANTS) })
+        Ok(Self { root, tenants, staging, path: canonical.join(TENANTS) })
     }
 
     /// The folder of all tenants, absolute and without links.
@@ -55,19 +71,16 @@ impl Home {
         &self.path
     }
 
-    /// Makes a tenant's folder, its files' folder and an empty database file, where they are missing.
-    pub(crate) fn make(&self, id: TenantId) -> Result<(), DataError> {
+    /// Makes a tenant's folder, its files' folder and, where it is to have one, an empty database file. What
+    /// is there stays.
+    pub(crate) fn make(&self, id: TenantId, database: bool) -> Result<(), DataError> {
         let name = id.to_string();
         let make = || -> io::Result<()> {
             make_folder(&self.tenants, &name)?;
             let folder = self.tenants.open_dir(&name)?;
             make_folder(&folder, FILES)?;
-            let mut options = OpenOptions::new();
-            options.write(true).create_new(true).mode(0o600);
-            match folder.open_with(DATABASE, &options) {
-                Ok(file) => file.sync_all()?,
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
+            if database {
+                make_file(&folder, DATABASE)?;
             }
             sync(&folder)?;
             sync(&self.tenants)
@@ -75,9 +88,33 @@ impl Home {
         make().map_err(DataError::io("make the folder of", name.clone()))
     }
 
-    /// True where the tenant has a database file.
-    pub(crate) fn exists(&self, id: TenantId) -> bool {
-        self.tenants.exists(Path::new(&id.to_string()).join(DATABASE))
+    /// Removes a tenant's database file and what belongs to it. Nothing happens where there is none.
+    pub(crate) fn remove_database(&self, id: TenantId) -> Result<(), DataError> {
+        for suffix in ["-wal", "-shm", ""] {
+            let name = format!("{id}/{DATABASE}{suffix}");
+            match self.tenants.remove_file(&name) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(DataError::io("remove", name)(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The file that the tenants of a data server share, made empty where it is missing. Its absolute path,
+    /// without links.
+    pub(crate) fn shared_file(&self, server: &DataServerName) -> Result<PathBuf, DataError> {
+        let name = format!("{server}.db");
+        let make = || -> io::Result<()> {
+            make_folder(&self.root, SERVERS)?;
+            let folder = self.root.open_dir(SERVERS)?;
+            make_file(&folder, &name)?;
+            sync(&folder)?;
+            sync(&self.root)
+        };
+        make().map_err(DataError::io("make the shared file", name.clone()))?;
+        Ok(self.path.with_file_name(SERVERS).join(name))
     }
 
     /// Ids of all tenants that have a folder, whether it is complete or not.
@@ -116,6 +153,40 @@ impl Home {
         let name = format!("{id}/{FILES}");
         let dir = self.tenants.open_dir(&name).map_err(DataError::io("open", name.clone()))?;
         Ok((dir, self.path.join(name)))
+    }
+
+    /// A new folder for an archive, beside the tenants.
+    pub(crate) fn stage(&self) -> Result<Staging, DataError> {
+        Staging::make(&self.staging)
+    }
+
+    /// A file without a name, to write and, by the second handle, to read from its beginning.
+    pub(crate) fn scratch(&self) -> Result<(std::fs::File, std::fs::File), DataError> {
+        let name = format!("{}.scratch", Uuid::new_v4());
+        let make = || -> io::Result<_> {
+            let mut options = OpenOptions::new();
+            options.write(true).create_new(true).mode(0o600);
+            let written = self.staging.open_with(&name, &options)?;
+            let read = self.staging.open(&name)?;
+            self.staging.remove_file(&name)?;
+            Ok((written.into_std(), read.into_std()))
+        };
+        make().map_err(DataError::io("make a file in", STAGING))
+    }
+
+    /// Removes what is in a tenant's files' folder. Nothing happens where there is none.
+    pub(crate) fn empty_files(&self, id: TenantId) -> Result<(), DataError> {
+        let name = format!("{id}/{FILES}");
+        let empty = || -> io::Result<()> {
+            let folder = self.tenants.open_dir(id.to_string())?;
+            match folder.remove_dir_all(FILES) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            make_folder(&folder, FILES)?;
+            sync(&folder)
+        };
+        empty().map_err(DataError::io("empty", name))
     }
 
     /// Removes a tenant's folder. Nothing happens where there is none.
@@ -158,6 +229,17 @@ fn walk(dir: Dir) -> io::Result<Contents> {
         }
     }
     Ok(found)
+}
+
+/// An empty file, where there is none.
+fn make_file(parent: &Dir, name: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    match parent.open_with(name, &options) {
+        Ok(file) => file.sync_all(),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 fn make_folder(parent: &Dir, name: &str) -> io::Result<()> {

@@ -4,20 +4,38 @@
 //! tenant: no method takes a tenant, a database or a path. Each engine is a folder of its own behind it;
 //! only that folder imports the engine's library, and no name here names an engine except [`Dialect`].
 
+mod archive;
 mod data;
+mod engines;
 mod error;
 mod files;
+mod guard;
 mod home;
+mod key;
 mod meter;
 pub mod migrate;
+mod mysql;
 pub mod packed;
+mod pool;
+mod postgres;
+mod server;
 mod sqlite;
 mod tenant_db;
+#[cfg(test)]
+mod testing;
+mod transfer;
 mod value;
 
-pub use data::{Data, DataConfig, DiskUsage, Removal};
+pub use archive::{
+    ArchiveError, ArchiveFacts, ArchiveLimits, ArchiveSummary, ArchivedRelease, FactList, ImportSummary,
+    StagedArchive, TableContent,
+};
+pub use data::{Data, DataConfig, DiskUsage, Removal, ServerFacts};
 pub use error::{ConstraintKind, DataError, LimitKind, SqlError};
 pub use files::{FilesMeter, OverQuota, TenantFiles};
+pub use key::DataKey;
 pub use migrate::{MigrateError, Migration, SchemaState, fingerprint};
+pub use pool::PoolUse;
+pub use server::{DataServer, InvalidIsolation, Isolation};
 pub use tenant_db::{Cursor, TenantDb, Transaction};
 pub use value::{Dialect, Mode, Outcome, Rows, Statement, Value};

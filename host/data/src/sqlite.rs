@@ -1,4 +1,4 @@
-//! SQLite: a file per tenant, embedded, the default.
+//! SQLite, embedded: a file per tenant, which is the default, or one file for all tenants of a data server.
 //!
 //! The only folder that imports the engine's library. The rooms above see [`Engine`], [`Session`],
 //! [`Transaction`] and [`Cursor`].
@@ -8,75 +8,165 @@ mod budget;
 mod connection;
 mod cursor;
 mod errors;
+mod export;
+mod file;
 mod functions;
+mod import;
 mod interrupt;
+mod ledger;
 mod migrate;
 mod migrator;
 mod plan;
+mod program;
+mod registry;
 mod run;
+mod schema;
 mod session;
+mod shared;
 mod slots;
 mod text;
 mod threads;
 mod transaction;
+mod trespass;
 
+pub(crate) use authorizer::is_guest_function;
 pub(crate) use cursor::Cursor;
+pub(crate) use export::Exporter;
+pub(crate) use import::Importer;
+pub(crate) use registry::Registry;
 pub(crate) use session::Session;
 pub(crate) use transaction::Transaction;
 
-use crate::{DataConfig, SqlError};
+use crate::guard::{Guard, Naming};
+use crate::{DataConfig, Dialect, SqlError};
 use connection::Conn;
 use errors::Failure;
 use rowhouse_base::id::TenantId;
 use rowhouse_tenant::Tenant;
+use shared::{Owner, Shared};
 use slots::{Checkout, Slot, Slots};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use threads::Threads;
+use threads::{Priority, Threads};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The embedded engine of this process.
+/// How long an operator's work waits for a connection, a thread, the writer's turn.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Where the tables of tenants are. Paths are absolute and without symbolic links, because the engine opens
+/// by path and follows none.
+enum Place {
+    /// The folder of all tenants: a file in the folder of each.
+    Folder(PathBuf),
+    /// One file for all of them.
+    File(Arc<Shared>),
+}
+
+/// The embedded engine of this process, for one data server.
 pub(crate) struct Engine {
-    /// The folder of all tenants, absolute and without symbolic links, because the engine opens by path
-    /// and follows none.
-    tenants: PathBuf,
+    place: Place,
     slots: Arc<Slots>,
     threads: Arc<Threads>,
+    /// Of low priority, for tenants that are in the way of others.
+    back_threads: Threads,
     cursors: Threads,
     cursor_permits: Arc<Semaphore>,
 }
 
 impl Engine {
-    /// Sets the engine up. The bound on its memory holds for the whole process and can't be raised.
+    /// Sets the engine up for a file per tenant. The bound on its memory holds for the whole process and
+    /// can't be raised.
     pub(crate) fn new(config: &DataConfig, tenants: PathBuf) -> Result<Arc<Self>, SqlError> {
+        Self::at(config, Place::Folder(tenants))
+    }
+
+    /// Sets the engine up for one file that tenants share; the file must exist. Blocks.
+    pub(crate) fn shared(config: &DataConfig, file: PathBuf) -> Result<Arc<Self>, SqlError> {
+        let guard = Guard::new(Dialect::Sqlite, Naming::Prefixed);
+        Self::sharing(config, file, guard)
+    }
+
+    /// The same without the guard: guests' and migrations' texts reach the engine as they are.
+    #[cfg(test)]
+    pub(crate) fn shared_without_guard(config: &DataConfig, file: PathBuf) -> Result<Arc<Self>, SqlError> {
+        let guard = Guard::open_for_tests(Dialect::Sqlite, Naming::Prefixed);
+        Self::sharing(config, file, guard)
+    }
+
+    fn sharing(config: &DataConfig, file: PathBuf, guard: Guard) -> Result<Arc<Self>, SqlError> {
+        connection::prepare_file(&file, shared::TABLES)?;
+        Self::at(config, Place::File(Arc::new(Shared::new(file, guard))))
+    }
+
+    fn at(config: &DataConfig, place: Place) -> Result<Arc<Self>, SqlError> {
         let probe =
             rusqlite::Connection::open_in_memory().map_err(|error| SqlError::other(error.to_string()))?;
         let limit = format!("PRAGMA hard_heap_limit = {}", config.heap_limit);
         probe.query_row(&limit, [], |_row| Ok(())).map_err(|error| SqlError::other(error.to_string()))?;
-        let threads = Arc::new(Threads::new("sql", config.sql_threads));
+        let threads = Arc::new(Threads::new("sql", config.sql_threads, Priority::Normal));
         // No tenant has more than half of the threads, so that one tenant's statements never take all.
         let slots = Slots::new(config.open_connections, Arc::clone(&threads), config.sql_threads / 2);
         Ok(Arc::new(Self {
-            tenants,
+            place,
             slots: Arc::new(slots),
             threads,
-            cursors: Threads::new("sql-cursor", config.cursor_threads),
+            back_threads: Threads::new("sql-back", config.sql_threads, Priority::Low),
+            cursors: Threads::new("sql-cursor", config.cursor_threads, Priority::Normal),
             cursor_permits: Arc::new(Semaphore::new(config.cursor_threads.max(1))),
         }))
     }
 
-    fn file(&self, id: TenantId) -> PathBuf {
-        self.tenants.join(id.to_string()).join(crate::home::DATABASE)
+    /// A tenant's file, and who the tenant is in it where it is shared.
+    fn place_of(&self, id: TenantId) -> (PathBuf, Option<Arc<Owner>>) {
+        match &self.place {
+            Place::Folder(tenants) => (tenants.join(id.to_string()).join(crate::home::DATABASE), None),
+            Place::File(shared) => (shared.file.clone(), Some(Arc::new(Owner::new(id, shared)))),
+        }
     }
 
     fn slot(&self, tenant: &Tenant) -> Arc<Slot> {
-        self.slots.slot(tenant.id, tenant.limits.connections, || self.file(tenant.id))
+        self.slots.slot(tenant.id, tenant.limits.connections, || self.place_of(tenant.id))
     }
 
-    /// Makes an existing file ready to serve. Harmless where it is. Blocks.
+    /// Makes an existing file of one tenant ready to serve. Harmless where it is. Blocks. For tenants that
+    /// share a file there is [`Registry::provision`].
     pub(crate) fn prepare(&self, id: TenantId) -> Result<(), SqlError> {
-        connection::prepare_file(&self.file(id))
+        match self.place_of(id) {
+            (file, None) => connection::prepare_file(&file, ledger::TABLE),
+            (_shared, Some(_owner)) => Ok(()),
+        }
+    }
+
+    /// Operators' work on a file that tenants share; none where each has its own.
+    pub(crate) fn registry(self: &Arc<Self>) -> Option<Registry> {
+        match &self.place {
+            Place::Folder(_) => None,
+            Place::File(shared) => Some(Registry::new(Arc::clone(self), Arc::clone(shared))),
+        }
+    }
+
+    /// Begins to read all tables of a tenant over one snapshot.
+    pub(crate) async fn export(self: &Arc<Self>, tenant: &Arc<Tenant>) -> Result<Exporter, SqlError> {
+        self.must_have_files()?;
+        Exporter::open(&Session::new(Arc::clone(self), Arc::clone(tenant))).await
+    }
+
+    /// Begins to fill the tables of a tenant.
+    pub(crate) async fn import(self: &Arc<Self>, tenant: &Arc<Tenant>) -> Result<Importer, SqlError> {
+        self.must_have_files()?;
+        Importer::open(&Session::new(Arc::clone(self), Arc::clone(tenant))).await
+    }
+
+    /// Archives read and write whole files.
+    fn must_have_files(&self) -> Result<(), SqlError> {
+        match &self.place {
+            Place::Folder(_) => Ok(()),
+            Place::File(_) => Err(SqlError::other(
+                "tenants that share one SQLite file can't be exported or imported: use a data server with isolation \
+                 \"database\"",
+            )),
+        }
     }
 
     /// Closes a tenant's connections for good. False where they are still in use after `wait`.
@@ -93,12 +183,12 @@ impl Engine {
 /// The connection of a checkout, opened where there is none. Blocks.
 fn ready<'a>(
     checkout: &'a mut Checkout,
-    file: &Path,
+    slot: &Slot,
     quota: u64,
     share: Option<OwnedSemaphorePermit>,
 ) -> Result<&'a mut Conn, Failure> {
     if checkout.conn.is_none() {
-        let mut conn = Conn::open(file, quota)?;
+        let mut conn = Conn::open(&slot.file, quota, slot.owner.as_ref())?;
         conn.share = share;
         checkout.conn = Some(Box::new(conn));
     }

@@ -4,14 +4,20 @@
 //! here takes a tenant, a database or a path: there is nothing to mix up. The engine behind it is chosen
 //! once, in [`Backend`], and never named outside the room.
 
+use crate::engines::unknown;
 use crate::meter::Meter;
-use crate::{Dialect, Mode, Outcome, Rows, SqlError, Statement, Value, packed, sqlite};
+use crate::{Dialect, Mode, Outcome, Rows, SqlError, Statement, Value, mysql, packed, postgres, sqlite};
+use rowhouse_base::{DataServerName, Share};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The engines.
 pub(crate) enum Backend {
     Sqlite(sqlite::Session),
+    Postgres(postgres::Session),
+    Mysql(mysql::Session),
+    /// The tenant's data server is not in the configuration.
+    Unknown(DataServerName),
 }
 
 /// The database of one tenant, for one guest instance. Opens nothing before the first statement.
@@ -29,11 +35,24 @@ impl TenantDb {
         Self { backend, meter, statements }
     }
 
+    /// Bills the CPU time of statements that run in this process to an account, and lets them run at low
+    /// priority while that tenant is in the way of others. Engines on servers of their own bill nothing.
+    #[must_use]
+    pub fn billed_to(mut self, share: Arc<Share>) -> Self {
+        match &mut self.backend {
+            Backend::Sqlite(session) => session.bill_to(share),
+            Backend::Postgres(_) | Backend::Mysql(_) | Backend::Unknown(_) => {}
+        }
+        self
+    }
+
     /// The dialect that statements must be written in.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         match self.backend {
-            Backend::Sqlite(_) => Dialect::Sqlite,
+            Backend::Sqlite(_) | Backend::Unknown(_) => Dialect::Sqlite,
+            Backend::Postgres(_) => Dialect::Postgresql,
+            Backend::Mysql(_) => Dialect::Mysql,
         }
     }
 
@@ -58,6 +77,9 @@ impl TenantDb {
         let started = Instant::now();
         let result = match &self.backend {
             Backend::Sqlite(session) => session.query_packed(text, params).await,
+            Backend::Postgres(session) => session.query_packed(text, params).await,
+            Backend::Mysql(session) => session.query_packed(text, params).await,
+            Backend::Unknown(server) => Err(unknown(server)),
         };
         self.meter.spent_since(started);
         result
@@ -80,6 +102,9 @@ impl TenantDb {
         let started = Instant::now();
         let result = match &self.backend {
             Backend::Sqlite(session) => session.execute(text, params).await,
+            Backend::Postgres(session) => session.execute(text, params).await,
+            Backend::Mysql(session) => session.execute(text, params).await,
+            Backend::Unknown(server) => Err(unknown(server)),
         };
         self.meter.spent_since(started);
         result
@@ -95,6 +120,9 @@ impl TenantDb {
         let started = Instant::now();
         let result = match &self.backend {
             Backend::Sqlite(session) => session.batch(statements).await,
+            Backend::Postgres(session) => session.batch(statements).await,
+            Backend::Mysql(session) => session.batch(statements).await,
+            Backend::Unknown(server) => Err(unknown(server)),
         };
         self.meter.spent_since(started);
         result
@@ -110,6 +138,9 @@ impl TenantDb {
         let started = Instant::now();
         let result = match &self.backend {
             Backend::Sqlite(session) => session.begin(mode).await.map(AnyTransaction::Sqlite),
+            Backend::Postgres(session) => session.begin(mode).await.map(AnyTransaction::Postgres),
+            Backend::Mysql(session) => session.begin(mode).await.map(AnyTransaction::Mysql),
+            Backend::Unknown(server) => Err(unknown(server)),
         };
         self.meter.spent_since(started);
         result.map(|inner| Transaction { inner, meter: Arc::clone(&self.meter), statements: self.statements })
@@ -124,6 +155,11 @@ impl TenantDb {
         let started = Instant::now();
         let result = match &self.backend {
             Backend::Sqlite(session) => session.open_cursor(text, params).await.map(AnyCursor::Sqlite),
+            Backend::Postgres(session) => {
+                session.open_cursor(text, params).await.map(Box::new).map(AnyCursor::Postgres)
+            }
+            Backend::Mysql(session) => session.open_cursor(text, params).await.map(AnyCursor::Mysql),
+            Backend::Unknown(server) => Err(unknown(server)),
         };
         self.meter.spent_since(started);
         result.map(|inner| Cursor { inner, meter: Arc::clone(&self.meter) })
@@ -132,6 +168,8 @@ impl TenantDb {
 
 enum AnyTransaction {
     Sqlite(sqlite::Transaction),
+    Postgres(postgres::Transaction),
+    Mysql(mysql::Transaction),
 }
 
 /// A running transaction. Dropping it rolls back, without blocking the dropping task. Where a call's
@@ -152,6 +190,8 @@ impl Transaction {
         let started = Instant::now();
         let result = match &mut self.inner {
             AnyTransaction::Sqlite(transaction) => transaction.query_packed(text, params).await,
+            AnyTransaction::Postgres(transaction) => transaction.query_packed(text, params).await,
+            AnyTransaction::Mysql(transaction) => transaction.query_packed(text, params).await,
         };
         self.meter.spent_since(started);
         result
@@ -174,6 +214,8 @@ impl Transaction {
         let started = Instant::now();
         let result = match &mut self.inner {
             AnyTransaction::Sqlite(transaction) => transaction.execute(text, params).await,
+            AnyTransaction::Postgres(transaction) => transaction.execute(text, params).await,
+            AnyTransaction::Mysql(transaction) => transaction.execute(text, params).await,
         };
         self.meter.spent_since(started);
         result
@@ -187,6 +229,8 @@ impl Transaction {
         let started = Instant::now();
         let result = match &mut self.inner {
             AnyTransaction::Sqlite(transaction) => transaction.commit().await,
+            AnyTransaction::Postgres(transaction) => transaction.commit().await,
+            AnyTransaction::Mysql(transaction) => transaction.commit().await,
         };
         self.meter.spent_since(started);
         result
@@ -200,6 +244,8 @@ impl Transaction {
         let started = Instant::now();
         let result = match &mut self.inner {
             AnyTransaction::Sqlite(transaction) => transaction.rollback().await,
+            AnyTransaction::Postgres(transaction) => transaction.rollback().await,
+            AnyTransaction::Mysql(transaction) => transaction.rollback().await,
         };
         self.meter.spent_since(started);
         result
@@ -208,6 +254,8 @@ impl Transaction {
 
 enum AnyCursor {
     Sqlite(sqlite::Cursor),
+    Postgres(Box<postgres::Cursor>),
+    Mysql(mysql::Cursor),
 }
 
 /// A result read page by page. Dropping it ends it.
@@ -227,6 +275,8 @@ impl Cursor {
         let started = Instant::now();
         let result = match &mut self.inner {
             AnyCursor::Sqlite(cursor) => cursor.next(rows).await,
+            AnyCursor::Postgres(cursor) => cursor.next(rows).await,
+            AnyCursor::Mysql(cursor) => cursor.next(rows).await,
         };
         self.meter.spent_since(started);
         result

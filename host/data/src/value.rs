@@ -86,3 +86,15 @@ pub enum Dialect {
     /// MySQL and MariaDB.
     Mysql,
 }
+
+impl Dialect {
+    /// As it stands in the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgresql => "postgresql",
+            Self::Mysql => "mysql",
+        }
+    }
+}

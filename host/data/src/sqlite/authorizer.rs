@@ -8,6 +8,9 @@
 //! Invariant: a statement compiled as [`Stance::Host`] never enters the connection's statement cache,
 //! since cached statements are not judged again.
 
+mod prefixed;
+
+use crate::guard::Prefix;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 
@@ -29,6 +32,8 @@ pub(super) enum Stance {
 /// What the engine told while it compiled a statement.
 #[derive(Debug, Default)]
 pub(super) struct Probe {
+    /// Where tenants share the file: what names of this tenant's tables begin with.
+    prefix: Option<Prefix>,
     stance: AtomicU8,
     asked: AtomicBool,
     denied: AtomicBool,
@@ -36,18 +41,23 @@ pub(super) struct Probe {
     counts: AtomicBool,
     inserts: AtomicBool,
     updates: AtomicBool,
+    creates: AtomicBool,
 }
 
 impl Probe {
+    pub(super) fn new(prefix: Option<Prefix>) -> Self {
+        Self { prefix, ..Self::default() }
+    }
+
     pub(super) fn set_stance(&self, stance: Stance) {
         self.stance.store(stance as u8, Relaxed);
     }
 
     /// Forgets what was told.
     pub(super) fn clear(&self) {
-        for told in [&self.asked, &self.denied, &self.heavy, &self.counts, &self.inserts, &self.updates] {
-            told.store(false, Relaxed);
-        }
+        let told = [&self.asked, &self.denied, &self.heavy, &self.counts, &self.inserts, &self.updates];
+        told.iter().for_each(|told| told.store(false, Relaxed));
+        self.creates.store(false, Relaxed);
     }
 
     /// True where the engine compiled something since the last clearing.
@@ -85,7 +95,11 @@ impl Probe {
         }
         self.note(&context);
         let migrating = stance == Stance::Migration as u8;
-        if is_allowed(&context, migrating) {
+        let within = self
+            .prefix
+            .as_ref()
+            .is_none_or(|prefix| prefixed::is_within(prefix, &context, self.creates.load(Relaxed)));
+        if within && is_allowed(&context, migrating) {
             Authorization::Allow
         } else {
             self.denied.store(true, Relaxed);
@@ -99,6 +113,7 @@ impl Probe {
             AuthAction::Function { function_name } if HEAVY.contains(&function_name) => {
                 self.heavy.store(true, Relaxed);
             }
+            AuthAction::CreateTable { .. } => self.creates.store(true, Relaxed),
             AuthAction::Read { table_name: "json_each" | "json_tree", .. } => self.heavy.store(true, Relaxed),
             AuthAction::Insert { .. } if context.accessor.is_none() => self.inserts.store(true, Relaxed),
             AuthAction::Update { .. } if context.accessor.is_none() => self.updates.store(true, Relaxed),
@@ -197,6 +212,11 @@ fn is_schema_change(action: AuthAction<'_>) -> bool {
         AuthAction::Reindex { .. } => true,
         _ => false,
     }
+}
+
+/// True for a function that guests may call, which the rules for prefixed tables share.
+pub(crate) fn is_guest_function(name: &str) -> bool {
+    is_function(name, false)
 }
 
 fn is_function(name: &str, migrating: bool) -> bool {

@@ -1,4 +1,4 @@
-//! One hardened connection to one tenant's database file.
+//! One hardened connection to one tenant's database file, or to one that tenants share.
 //!
 //! Opening is the only way to get one, and hardening is part of opening: there is no connection without
 //! authorizer, limits and budget. A connection serves one tenant for its life and is used by one thread
@@ -9,6 +9,8 @@ use super::budget::{Budget, STEP};
 use super::errors::{Failure, Phase, read};
 use super::functions;
 use super::plan::Plan;
+use super::program::Roots;
+use super::shared::{self, Growth, Owner};
 use crate::SqlError;
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
@@ -23,7 +25,7 @@ use tokio::sync::OwnedSemaphorePermit;
 pub(super) const MAX_VALUE: usize = 1 << 20;
 
 /// Bytes of a page of the database file.
-const PAGE: u64 = 4096;
+pub(super) const PAGE: u64 = 4096;
 
 /// Statements kept compiled per connection: the shipped module has about a hundred.
 const CACHED_STATEMENTS: usize = 128;
@@ -63,6 +65,12 @@ pub(super) struct Conn {
     /// Set where something went wrong that may outlast the statement: such a connection is closed.
     pub(super) doubtful: bool,
     quota: u64,
+    /// Whom it serves, where tenants share the file.
+    pub(super) owner: Option<Arc<Owner>>,
+    /// What it may open, where tenants share the file.
+    pub(super) roots: Roots,
+    /// The write transaction that runs, where tenants share the file.
+    growth: Option<Growth>,
     /// Its share of the process's budget of connections, for as long as it is open.
     pub(super) share: Option<OwnedSemaphorePermit>,
 }
@@ -70,11 +78,11 @@ pub(super) struct Conn {
 impl Conn {
     /// Opens the file, which must exist. Blocks, for 250 ms at most where the file's last connection is
     /// being closed just now.
-    pub(super) fn open(path: &Path, quota: u64) -> Result<Self, SqlError> {
+    pub(super) fn open(path: &Path, quota: u64, owner: Option<&Arc<Owner>>) -> Result<Self, SqlError> {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            match Self::try_open(path, quota) {
+            match Self::try_open(path, quota, owner) {
                 Err(Failure::Busy(_)) if attempts < 10 => std::thread::sleep(Duration::from_millis(5)),
                 other => {
                     return other.map_err(|failure| {
@@ -87,7 +95,7 @@ impl Conn {
         }
     }
 
-    fn try_open(path: &Path, quota: u64) -> Result<Self, Failure> {
+    fn try_open(path: &Path, quota: u64, owner: Option<&Arc<Owner>>) -> Result<Self, Failure> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_NOFOLLOW
@@ -98,12 +106,15 @@ impl Conn {
         let mut conn = Self {
             interrupt: Arc::new(db.get_interrupt_handle()),
             db,
-            probe: Arc::new(Probe::default()),
+            probe: Arc::new(Probe::new(owner.map(|owner| owner.prefix.clone()))),
             budget: Arc::new(Budget::new()),
             plans: HashMap::new(),
             last_used: 0,
             doubtful: false,
             quota: 0,
+            owner: owner.cloned(),
+            roots: Roots::default(),
+            growth: None,
             share: None,
         };
         conn.probe.set_stance(Stance::Host);
@@ -143,15 +154,16 @@ impl Conn {
         db.authorizer(Some(move |context: rusqlite::hooks::AuthContext<'_>| probe.judge(context)))
     }
 
-    /// Sets the size that the database may reach, in bytes.
+    /// Sets the size that the database may reach, in bytes. In a shared file each write transaction is
+    /// bounded when it begins.
     pub(super) fn set_quota(&mut self, quota: u64) -> Result<(), Failure> {
-        if self.quota != quota {
+        if self.quota != quota && self.owner.is_none() {
             let pages = (quota / PAGE).clamp(1, u64::from(u32::MAX) - 2);
             self.try_as_host(|db| {
                 db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_row| Ok(()))
             })?;
-            self.quota = quota;
         }
+        self.quota = quota;
         Ok(())
     }
 
@@ -176,6 +188,49 @@ impl Conn {
         result.map_err(|error| read(self, Phase::Run, error))
     }
 
+    /// Compiles a statement of the host's own, without a budget. It must not outlive the host's turn.
+    pub(super) fn prepare_as_host(&self, text: &str) -> Result<rusqlite::Statement<'_>, Failure> {
+        self.probe.set_stance(Stance::Host);
+        self.budget.disarm();
+        let result = self.db.prepare(text);
+        self.probe.set_stance(Stance::Guest);
+        result.map_err(|error| read(self, Phase::Compile, error))
+    }
+
+    /// Begins a transaction that writes.
+    pub(super) fn begin_write(&mut self) -> Result<(), Failure> {
+        let Some(owner) = self.owner.clone() else {
+            return self.try_as_host(|db| db.execute_batch("BEGIN IMMEDIATE"));
+        };
+        self.growth = None;
+        match Growth::begin(self, &owner, self.quota / PAGE) {
+            Ok(growth) => {
+                self.growth = Some(growth);
+                Ok(())
+            }
+            Err(failure) => {
+                self.roll_back();
+                Err(failure)
+            }
+        }
+    }
+
+    /// Commits it. Where that fails the transaction may still be open.
+    pub(super) fn commit_write(&mut self) -> Result<(), Failure> {
+        match (self.owner.clone(), self.growth.take()) {
+            (Some(owner), Some(growth)) => growth.commit(self, &owner),
+            _ => self.try_as_host(|db| db.execute_batch("COMMIT")),
+        }
+    }
+
+    /// The engine's message as guests may see it.
+    pub(super) fn shown(&self, message: String) -> String {
+        match &self.owner {
+            Some(owner) => shared::shown(owner, message),
+            None => message,
+        }
+    }
+
     /// True where it may serve another statement.
     pub(super) fn is_clean(&self) -> bool {
         !self.doubtful && self.db.is_autocommit()
@@ -186,6 +241,7 @@ impl Conn {
         if !self.db.is_autocommit() && self.as_host(|db| db.execute_batch("ROLLBACK")).is_err() {
             self.doubtful = true;
         }
+        self.growth = None;
     }
 
     /// Forgets statements and what is known of them, where they have become too many.
@@ -197,13 +253,13 @@ impl Conn {
     }
 }
 
-/// Makes the file ready: write-ahead log, and the host's ledger of migrations. Harmless where it is done
+/// Makes the file ready: write-ahead log, and the host's own tables. Harmless where it is done
 /// already.
-pub(super) fn prepare_file(path: &Path) -> Result<(), SqlError> {
-    let conn = Conn::open(path, u64::MAX)?;
+pub(super) fn prepare_file(path: &Path, tables: &str) -> Result<(), SqlError> {
+    let conn = Conn::open(path, u64::MAX, None)?;
     conn.as_host(|db| {
         db.execute_batch(&format!("PRAGMA page_size = {PAGE}"))?;
         db.query_row("PRAGMA journal_mode = WAL", [], |_row| Ok(()))?;
-        db.execute_batch(super::migrate::LEDGER)
+        db.execute_batch(tables)
     })
 }

@@ -32,6 +32,7 @@ struct Ask {
 
 impl Cursor {
     pub(super) async fn open(session: &Session, text: &str, params: Vec<Value>) -> Result<Self, SqlError> {
+        let text = session.admit(text)?.into_owned();
         let until = Instant::now() + session.time();
         let late = || SqlError::Limit(LimitKind::Connections);
         let own = session.slot.permit(&session.slot.cursors, until, late()).await?;
@@ -44,10 +45,10 @@ impl Cursor {
         };
         let (asks, asked) = sync_channel(1);
         let (opened, open) = oneshot::channel();
-        let (text, bounds, slot) = (text.to_owned(), session.bounds(), Arc::clone(&session.slot));
+        let (bounds, slot) = (session.bounds(), Arc::clone(&session.slot));
         let patience = Duration::from_millis(session.tenant.limits.wall_ms.into());
         let quota = session.tenant.limits.database_bytes;
-        session.engine.cursors.run(move || match super::ready(&mut checkout, &slot.file, quota, share) {
+        session.engine.cursors.run(move || match super::ready(&mut checkout, &slot, quota, share) {
             Ok(conn) => serve(conn, &text, &params, bounds, opened, &asked, patience),
             Err(failure) => {
                 let _unheard = opened.send(Err(failure.into_sql()));

@@ -49,8 +49,9 @@ pub(super) fn read(conn: &Conn, phase: Phase, error: Error) -> Failure {
         Error::MultipleStatement => {
             return SqlError::Denied("one statement a call".to_owned()).into();
         }
-        other => return SqlError::other(other.to_string()).into(),
+        other => return SqlError::other(conn.shown(other.to_string())).into(),
     };
+    let message = conn.shown(message);
     if conn.probe.has_denied() && phase == Phase::Compile {
         return SqlError::Denied(message).into();
     }

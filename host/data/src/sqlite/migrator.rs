@@ -1,6 +1,7 @@
 //! The order of a migration run: read the ledger, compare, apply what is pending one by one.
 
 use super::errors::Failure;
+use super::ledger;
 use super::migrate::{self, Failed};
 use super::session::Session;
 use crate::migrate::{Applied, MigrateError, Migration, pending};
@@ -46,7 +47,7 @@ impl Session {
     pub(crate) async fn applied(&self) -> Result<Vec<Applied>, SqlError> {
         let until = Instant::now() + self.time();
         let checkout = self.engine.slots.checkout(&self.slot, until).await?;
-        self.attempts(checkout, until, |conn| migrate::applied(conn)).await
+        self.attempts(checkout, until, |conn| ledger::applied(conn)).await
     }
 
     async fn apply(

@@ -29,7 +29,7 @@ pub(super) enum Declared {
 
 impl Declared {
     /// By the beginning of the declared type: `DECIMAL(10,2)`, `DECIMAL TEXT` and `decimal` are decimals.
-    fn read(declared: Option<&str>) -> Self {
+    pub(super) fn read(declared: Option<&str>) -> Self {
         let Some(declared) = declared else { return Self::Plain };
         let begins = |word: &str| {
             declared

@@ -5,7 +5,7 @@ use super::authorizer::{Probe, Stance};
 use super::connection::{Conn, Plans};
 use super::errors::{Failure, Phase, read};
 use super::plan::{Declared, Head, Plan};
-use super::text;
+use super::{program, text};
 use crate::packed::{BLOB, DECIMAL, Encoder, JSON, TEXT, TooLarge, UUID};
 use crate::{LimitKind, Outcome, SqlError, Value};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
@@ -98,18 +98,24 @@ pub(super) fn query(
     }
     // A result that turns out too large must take the writes back with it.
     let nested = !conn.db.is_autocommit();
-    let begin = if nested { "SAVEPOINT _rowhouse_statement" } else { "BEGIN IMMEDIATE" };
-    conn.try_as_host(|db| db.execute_batch(begin))?;
+    if nested {
+        conn.try_as_host(|db| db.execute_batch("SAVEPOINT _rowhouse_statement"))?;
+    } else {
+        conn.begin_write()?;
+    }
     conn.budget.arm_until(started + bounds.time);
     let result = rows(conn, &plan, text, params, bounds);
-    let end = match (nested, result.is_ok()) {
-        (true, true) => "RELEASE _rowhouse_statement",
-        (true, false) => "ROLLBACK TO _rowhouse_statement; RELEASE _rowhouse_statement",
-        (false, true) => "COMMIT",
-        (false, false) => "ROLLBACK",
+    let end = match result {
+        Ok(_) => "RELEASE _rowhouse_statement",
+        Err(_) => "ROLLBACK TO _rowhouse_statement; RELEASE _rowhouse_statement",
     };
-    // Some errors end the transaction by themselves.
-    let ended = if conn.db.is_autocommit() { Ok(()) } else { conn.try_as_host(|db| db.execute_batch(end)) };
+    let ended = match (nested, &result) {
+        // Some errors end the transaction by themselves.
+        _ if conn.db.is_autocommit() => Ok(()),
+        (true, _) => conn.try_as_host(|db| db.execute_batch(end)),
+        (false, Ok(_)) => conn.commit_write(),
+        (false, Err(_)) => Ok(()),
+    };
     if !nested || ended.is_err() {
         conn.roll_back();
     }
@@ -127,9 +133,21 @@ pub(super) fn execute(
     conn.budget.arm_until(Instant::now() + time);
     let plan = plan(conn, text)?;
     check_count(&plan, params)?;
+    // Where tenants share the file, every write is counted, and so in a transaction.
+    if conn.owner.is_none() || plan.readonly || !conn.db.is_autocommit() {
+        return perform(conn, &plan, text, params);
+    }
+    conn.begin_write()?;
+    conn.budget.arm_until(Instant::now() + time);
+    let result = perform(conn, &plan, text, params).and_then(|outcome| conn.commit_write().map(|()| outcome));
+    conn.roll_back();
+    result
+}
+
+fn perform(conn: &mut Conn, plan: &Plan, text: &str, params: &[Value]) -> Result<Outcome, Failure> {
     conn.probe.clear();
     let mut statement = conn.db.prepare_cached(text).map_err(|error| read(conn, Phase::Compile, error))?;
-    bind(&mut statement, &plan, params)?;
+    bind(&mut statement, plan, params)?;
     let result = finish(conn, &mut statement);
     forget_if_stale(&conn.probe, &mut conn.plans, statement, text);
     result?;
@@ -172,6 +190,12 @@ pub(super) fn plan(conn: &mut Conn, text: &str) -> Result<Arc<Plan>, Failure> {
         }
     };
     drop(statement);
+    if let Err(failure) = program::check(conn, key) {
+        // It must not be found compiled.
+        conn.db.flush_prepared_statement_cache();
+        conn.plans.clear();
+        return Err(failure);
+    }
     conn.plans.insert(key.into(), Arc::clone(&plan));
     Ok(plan)
 }
@@ -298,7 +322,7 @@ pub(super) fn bind(statement: &mut Statement<'_>, plan: &Plan, params: &[Value])
 }
 
 /// How a value is stored: booleans as 0 and 1, timestamps as microseconds, the rest as text.
-struct Bound<'a>(&'a Value);
+pub(super) struct Bound<'a>(pub(super) &'a Value);
 
 impl ToSql for Bound<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

@@ -11,12 +11,17 @@ use super::connection::Conn;
 use super::cursor::Cursor;
 use super::errors::Failure;
 use super::run::{self, Bounds, Inline};
+use super::shared;
 use super::slots::{Checkout, Slot};
 use super::text;
+use super::threads::Threads;
 use super::transaction::Transaction;
 use super::{Engine, interrupt::Watch};
 use crate::{LimitKind, Mode, Outcome, SqlError, Statement, Value};
+use rowhouse_base::Share;
+use rowhouse_base::tasks::thread_cpu;
 use rowhouse_tenant::Tenant;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -31,6 +36,8 @@ pub(crate) struct Session {
     pub(super) engine: Arc<Engine>,
     pub(super) slot: Arc<Slot>,
     pub(super) tenant: Arc<Tenant>,
+    /// Who pays for the time on threads; none for the host's own work.
+    share: Option<Arc<Share>>,
 }
 
 /// What an attempt is made of: the text and its parameters, shared by the attempts.
@@ -39,11 +46,29 @@ type Work = Arc<(String, Vec<Value>)>;
 impl Session {
     pub(crate) fn new(engine: Arc<Engine>, tenant: Arc<Tenant>) -> Self {
         let slot = engine.slot(&tenant);
-        Self { engine, slot, tenant }
+        Self { engine, slot, tenant, share: None }
+    }
+
+    /// Bills the time of statements to this account.
+    pub(crate) fn bill_to(&mut self, share: Arc<Share>) {
+        self.share = Some(share);
+    }
+
+    /// The threads for the next statement: of low priority while the tenant is in the way of others.
+    fn threads(&self) -> &Threads {
+        match &self.share {
+            Some(share) if share.is_heavy() => &self.engine.back_threads,
+            Some(_) | None => &self.engine.threads,
+        }
     }
 
     pub(super) fn time(&self) -> Duration {
         self.tenant.limits.statement()
+    }
+
+    /// A guest's statement as the engine gets it.
+    pub(super) fn admit<'a>(&self, text: &'a str) -> Result<Cow<'a, str>, SqlError> {
+        shared::admit(self.slot.owner.as_ref(), text)
     }
 
     pub(super) fn bounds(&self) -> Bounds {
@@ -55,6 +80,7 @@ impl Session {
     }
 
     pub(crate) async fn query_packed(&self, text: &str, params: Vec<Value>) -> Result<Vec<u8>, SqlError> {
+        let text: &str = &self.admit(text)?;
         let until = Instant::now() + self.time();
         let bounds = self.bounds();
         if text::seems_to_write(text) {
@@ -97,16 +123,21 @@ impl Session {
     pub(crate) async fn execute(&self, text: &str, params: Vec<Value>) -> Result<Outcome, SqlError> {
         let until = Instant::now() + self.time();
         let time = self.time();
-        let work: Work = Arc::new((text.to_owned(), params));
+        let work: Work = Arc::new((self.admit(text)?.into_owned(), params));
         let checkout = self.writer(until).await?;
         self.attempts(checkout, until, move |conn| run::execute(conn, &work.0, &work.1, time)).await
     }
 
-    pub(crate) async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Outcome>, SqlError> {
+    pub(crate) async fn batch(&self, mut statements: Vec<Statement>) -> Result<Vec<Outcome>, SqlError> {
         let until = Instant::now() + self.time();
         // A batch holds a thread: all of it may take as long as one request.
         let whole = Duration::from_millis(self.tenant.limits.wall_ms.into());
         let time = self.time();
+        for statement in &mut statements {
+            if let Cow::Owned(text) = self.admit(&statement.text)? {
+                statement.text = text;
+            }
+        }
         let statements = Arc::new(statements);
         let checkout = self.writer(until).await?;
         self.attempts_within(checkout, until, whole, move |conn| run_batch(conn, &statements, time, whole))
@@ -123,11 +154,24 @@ impl Session {
 
     /// The writer's turn, and a connection with it. In this order, so that waiting writers don't keep
     /// readers from their connections.
+    ///
+    /// Where tenants share the file, its turn comes last: who holds it waits for nothing of its own, and
+    /// of each tenant there is one in the line.
     pub(super) async fn writer(&self, until: Instant) -> Result<Checkout, SqlError> {
-        let late = SqlError::Conflict("another writer held the database for too long".to_owned());
-        let turn = self.slot.permit(&self.slot.writer, until, late).await?;
+        let late = || SqlError::Conflict("another writer held the database for too long".to_owned());
+        let turn = self.slot.permit(&self.slot.writer, until, late()).await?;
         let mut checkout = self.engine.slots.checkout(&self.slot, until).await?;
         checkout.extra.push(turn);
+        if let Some(owner) = &self.slot.owner {
+            if checkout.conn.is_none() {
+                let (opened, result) = self.on_thread(checkout, until, self.time(), |_conn| Ok(())).await?;
+                result.map_err(Failure::into_sql)?;
+                checkout = opened;
+            }
+            let turn = self.slot.permit(&owner.shared.writer, until, late()).await?;
+            checkout.extra.push(turn);
+            checkout.hurried = true;
+        }
         Ok(checkout)
     }
 
@@ -174,15 +218,23 @@ impl Session {
             None => Some(self.engine.slots.share(until).await?),
         };
         let late = SqlError::Limit(LimitKind::Time);
-        let thread = self.slot.permit(&self.slot.threads, until, late).await?;
+        let thread = match checkout.hurried {
+            true => None,
+            false => Some(self.slot.permit(&self.slot.threads, until, late).await?),
+        };
         let (done, result) = oneshot::channel();
         let watch = Watch::default();
         let (watched, slot) = (watch.clone(), Arc::clone(&self.slot));
         let quota = self.tenant.limits.database_bytes;
-        self.engine.threads.run(move || {
-            let outcome = super::ready(&mut checkout, &slot.file, quota, share)
+        let account = self.share.clone();
+        self.threads().run(move || {
+            let began = thread_cpu();
+            let outcome = super::ready(&mut checkout, &slot, quota, share)
                 .and_then(|conn| watched.during(Arc::clone(&conn.interrupt), || work(conn)));
             drop(thread);
+            if let Some(account) = account {
+                account.bill(thread_cpu().saturating_sub(began));
+            }
             // Nobody waits any more: the connection goes back by being dropped.
             let _unheard = done.send((checkout, outcome));
         });
@@ -197,7 +249,7 @@ fn run_batch(
     whole: Duration,
 ) -> Result<Vec<Outcome>, Failure> {
     let end = std::time::Instant::now() + whole;
-    conn.try_as_host(|db| db.execute_batch("BEGIN IMMEDIATE"))?;
+    conn.begin_write()?;
     let outcomes = statements
         .iter()
         .map(|statement| {
@@ -205,7 +257,7 @@ fn run_batch(
             run::execute(conn, &statement.text, &statement.params, time.min(left))
         })
         .collect::<Result<Vec<_>, _>>()
-        .and_then(|outcomes| conn.try_as_host(|db| db.execute_batch("COMMIT")).map(|()| outcomes));
+        .and_then(|outcomes| conn.commit_write().map(|()| outcomes));
     conn.roll_back();
     outcomes
 }

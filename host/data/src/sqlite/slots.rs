@@ -5,6 +5,7 @@
 //! the coldest first. A connection lives and dies in its tenant's slot, so no other tenant can get it.
 
 use super::connection::Conn;
+use super::shared::Owner;
 use super::threads::Threads;
 use crate::{LimitKind, SqlError};
 use parking_lot::Mutex;
@@ -23,6 +24,8 @@ const SPARE_SLOTS: usize = 1024;
 /// One tenant's share of the engine.
 pub(super) struct Slot {
     pub(super) file: PathBuf,
+    /// Who the tenant is in a file that it shares with others.
+    pub(super) owner: Option<Arc<Owner>>,
     #[expect(clippy::vec_box, reason = "connections travel between threads; a pointer does so more cheaply")]
     idle: Mutex<Vec<Box<Conn>>>,
     connections: Arc<Semaphore>,
@@ -58,15 +61,22 @@ impl Slots {
     }
 
     /// The tenant's slot, made where there is none, with room for this many connections.
-    pub(super) fn slot(&self, id: TenantId, connections: u32, file: impl FnOnce() -> PathBuf) -> Arc<Slot> {
+    pub(super) fn slot(
+        &self,
+        id: TenantId,
+        connections: u32,
+        place: impl FnOnce() -> (PathBuf, Option<Arc<Owner>>),
+    ) -> Arc<Slot> {
         let cap = connections.max(1);
         let mut map = self.map.lock();
         if map.len() > SPARE_SLOTS {
             map.retain(|_, slot| Arc::strong_count(slot) > 1 || !slot.idle.lock().is_empty());
         }
         let slot = map.entry(id).or_insert_with(|| {
+            let (file, owner) = place();
             Arc::new(Slot {
-                file: file(),
+                file,
+                owner,
                 idle: Mutex::default(),
                 connections: Arc::new(Semaphore::new(cap as usize)),
                 cap: AtomicU32::new(cap),
@@ -94,6 +104,7 @@ impl Slots {
             slots: Arc::clone(self),
             permit: Some(permit),
             extra: Vec::new(),
+            hurried: false,
         })
     }
 
@@ -162,6 +173,25 @@ impl Slots {
         true
     }
 
+    /// Closes a tenant's connections and refuses new ones until the result is dropped. None where busy ones
+    /// did not come back in time; then nothing has changed.
+    pub(super) async fn hold(&self, slot: &Arc<Slot>, wait: Duration) -> Option<Held> {
+        let mut held = Held { slot: Arc::clone(slot), permits: None };
+        slot.closed.store(true, Relaxed);
+        let all = slot.cap.load(Relaxed);
+        let permits =
+            timeout_at(Instant::now() + wait, Arc::clone(&slot.connections).acquire_many_owned(all));
+        held.permits = Some(permits.await.ok()?.ok()?);
+        let idle = std::mem::take(&mut *slot.idle.lock());
+        let (done, closed) = tokio::sync::oneshot::channel();
+        self.threads.run(move || {
+            drop(idle);
+            let _gone = done.send(());
+        });
+        let _closed = closed.await;
+        Some(held)
+    }
+
     /// Closes every idle connection. For the server's end.
     pub(super) fn close_idle(&self) {
         let idle: Vec<_> =
@@ -213,6 +243,19 @@ impl Slot {
     }
 }
 
+/// All of a tenant's places for connections, with no connection in them.
+pub(super) struct Held {
+    slot: Arc<Slot>,
+    permits: Option<OwnedSemaphorePermit>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.slot.closed.store(false, Relaxed);
+        drop(self.permits.take());
+    }
+}
+
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl<'a> Waiting<'a> {
@@ -237,6 +280,8 @@ pub(super) struct Checkout {
     permit: Option<OwnedSemaphorePermit>,
     /// Further permits that are given back together with the connection: the writer's, a cursor's.
     pub(super) extra: Vec<OwnedSemaphorePermit>,
+    /// It holds the turn of a shared file's writer, and so doesn't wait for anything of its tenant's.
+    pub(super) hurried: bool,
 }
 
 impl Drop for Checkout {

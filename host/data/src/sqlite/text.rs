@@ -58,6 +58,15 @@ pub(super) fn seems_to_write(text: &str) -> bool {
     }
 }
 
+/// True where the text begins with CREATE, ALTER or DROP. A text that lies about it is compiled as one that
+/// changes rows, and then may do less.
+pub(super) fn changes_schema(text: &str) -> bool {
+    matches!(
+        Scanner::new(text).next_token(),
+        Some(Token::Word(word)) if ["create", "alter", "drop"].iter().any(|change| word.eq_ignore_ascii_case(change))
+    )
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Token<'a> {
     Semicolon,

@@ -4,6 +4,7 @@
 //! because each holds a connection, and those are bounded.
 
 use parking_lot::{Condvar, Mutex};
+use rowhouse_base::tasks::lower_priority;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -15,6 +16,14 @@ pub(super) struct Threads {
     shared: Arc<Shared>,
     name: &'static str,
     most: usize,
+    priority: Priority,
+}
+
+/// Which work goes first where there are fewer cores than threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Priority {
+    Normal,
+    Low,
 }
 
 struct Shared {
@@ -31,9 +40,9 @@ struct Line {
 }
 
 impl Threads {
-    pub(super) fn new(name: &'static str, most: usize) -> Self {
+    pub(super) fn new(name: &'static str, most: usize, priority: Priority) -> Self {
         let shared = Shared { line: Mutex::new(Line::default()), wake: Condvar::new() };
-        Self { shared: Arc::new(shared), name, most: most.max(1) }
+        Self { shared: Arc::new(shared), name, most: most.max(1), priority }
     }
 
     /// Puts a job in line. Never waits. Where no thread can be started and none runs, the job is dropped,
@@ -48,8 +57,13 @@ impl Threads {
         }
         line.running += 1;
         drop(line);
-        let shared = Arc::clone(&self.shared);
-        let started = std::thread::Builder::new().name(self.name.to_owned()).spawn(move || shared.work());
+        let (shared, priority) = (Arc::clone(&self.shared), self.priority);
+        let started = std::thread::Builder::new().name(self.name.to_owned()).spawn(move || {
+            if priority == Priority::Low {
+                lower_priority();
+            }
+            shared.work();
+        });
         if let Err(error) = started {
             tracing::error!(%error, name = self.name, "a thread could not be started");
             let mut line = self.shared.line.lock();
@@ -101,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_panic_ends_alone() {
-        let threads = Threads::new("test", 1);
+        let threads = Threads::new("test", 1, Priority::Low);
         let (send, receive) = mpsc::sync_channel(20);
         threads.run(|| panic!("on purpose"));
         for number in 0..20 {

@@ -70,9 +70,7 @@ const DENIED: [&str; 62] = [
     "SELECT 1; DROP TABLE article",
 ];
 
-#[tokio::test]
-async fn refused_by_every_way_in() {
-    let room = room();
+pub(super) async fn refused_by_every_way_in(room: Room) {
     let (_tenant, mut db) = room.with_articles(1, |limits| limits.statements = 10_000).await;
     for text in DENIED {
         let query = db.query(text, vec![]).await.map(|_rows| ());
@@ -116,9 +114,7 @@ async fn host_statements_are_not_cached() {
 }
 
 /// Each took from many seconds to minutes, or gigabytes, with the engine's own functions.
-#[tokio::test]
-async fn bombs_end_in_time() {
-    let room = room();
+pub(super) async fn bombs_end_in_time(room: Room) {
     let (_tenant, mut db) = room.with_articles(1, |limits| limits.statement_ms = 1_000).await;
     let big = 1_000_000;
     let a = text(&"a".repeat(big));
@@ -190,9 +186,7 @@ async fn memory_bombs_end_in_an_error() {
     }
 }
 
-#[tokio::test]
-async fn endless_statements_say_why_they_ended() {
-    let room = room();
+pub(super) async fn endless_statements_say_why_they_ended(room: Room) {
     let (_tenant, mut db) = room.with_articles(1, |limits| limits.statement_ms = 200).await;
     let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT sum(i) FROM n";
     for _ in 0..2 {
@@ -205,9 +199,7 @@ async fn endless_statements_say_why_they_ended() {
     assert_eq!(transaction.commit().await, Err(SqlError::Closed), "the engine rolls all of it back");
 }
 
-#[tokio::test]
-async fn complexity_is_bounded() {
-    let room = room();
+pub(super) async fn complexity_is_bounded(room: Room) {
     let (_tenant, mut db) = room.with_articles(1, |_| {}).await;
     let columns: Vec<String> = (0..600).map(|i| format!("{i}")).collect();
     for text in [

@@ -38,9 +38,7 @@ async fn values_come_back_as_declared() {
     assert_eq!(db.statements(), 4);
 }
 
-#[tokio::test]
-async fn parameters_by_number() {
-    let room = room();
+pub(super) async fn parameters_by_number(room: Room) {
     let (_tenant, mut db) = room.with_articles(1, |_| {}).await;
     for _ in 0..2 {
         let rows = db.query("SELECT $2, $1, $2", vec![text("a"), text("b")]).await.unwrap();
@@ -57,16 +55,21 @@ async fn parameters_by_number() {
         ("SELECT 1", vec![text("a")]),
         ("SELECT $2", vec![text("a"), text("b")]),
     ] {
-        let refused = db.query(statement, params.clone()).await;
-        assert!(matches!(refused, Err(SqlError::Parameter(_))), "{statement}: {refused:?}");
-        let refused = db.execute(statement, params).await;
-        assert!(matches!(refused, Err(SqlError::Parameter(_))), "{statement}: {refused:?}");
+        // The guard knows no parameters but `$1`, `$2`, …: to it the others are characters out of place.
+        let guarded = matches!(room.data, Door::Shared(_));
+        let fits = |refused: &Option<SqlError>| match refused {
+            Some(SqlError::Parameter(_)) => true,
+            Some(SqlError::Denied(_)) => guarded,
+            _ => false,
+        };
+        let refused = db.query(statement, params.clone()).await.err();
+        assert!(fits(&refused), "{statement}: {refused:?}");
+        let refused = db.execute(statement, params).await.err();
+        assert!(fits(&refused), "{statement}: {refused:?}");
     }
 }
 
-#[tokio::test]
-async fn outcomes_and_constraints() {
-    let room = room();
+pub(super) async fn outcomes_and_constraints(room: Room) {
     let (_tenant, mut db) = room.with_articles(0, |_| {}).await;
     let insert = "INSERT INTO article (title) VALUES ($1)";
     let first = db.execute(insert, vec![text("a")]).await.unwrap();
@@ -98,9 +101,7 @@ async fn outcomes_and_constraints() {
     }
 }
 
-#[tokio::test]
-async fn a_batch_is_all_or_nothing() {
-    let room = room();
+pub(super) async fn a_batch_is_all_or_nothing(room: Room) {
     let (_tenant, mut db) = room.with_articles(0, |_| {}).await;
     let insert = |title: &str| Statement {
         text: "INSERT INTO article (title) VALUES ($1)".into(),
@@ -112,9 +113,7 @@ async fn a_batch_is_all_or_nothing() {
     assert_eq!(titles(&mut db).await, ["a", "b"]);
 }
 
-#[tokio::test]
-async fn transactions_commit_roll_back_and_end() {
-    let room = room();
+pub(super) async fn transactions_commit_roll_back_and_end(room: Room) {
     let (tenant, mut db) = room.with_articles(0, |_| {}).await;
     let insert = "INSERT INTO article (title) VALUES ($1)";
     let mut transaction = db.begin(Mode::Write).await.unwrap();
@@ -139,9 +138,7 @@ async fn transactions_commit_roll_back_and_end() {
     assert_eq!(titles(&mut db).await, ["a", "d"]);
 }
 
-#[tokio::test]
-async fn a_failed_statement_leaves_the_rest_of_its_transaction() {
-    let room = room();
+pub(super) async fn a_failed_statement_leaves_the_rest_of_its_transaction(room: Room) {
     let (_tenant, mut db) = room.with_articles(0, |limits| limits.rows = 2).await;
     let mut transaction = db.begin(Mode::Write).await.unwrap();
     transaction.execute("INSERT INTO article (title) VALUES ('a')", vec![]).await.unwrap();
@@ -154,9 +151,7 @@ async fn a_failed_statement_leaves_the_rest_of_its_transaction() {
     assert_eq!(titles(&mut db).await, ["a"]);
 }
 
-#[tokio::test]
-async fn reading_transactions_see_one_snapshot_and_write_nothing() {
-    let room = room();
+pub(super) async fn reading_transactions_see_one_snapshot_and_write_nothing(room: Room) {
     let (tenant, mut db) = room.with_articles(1, |_| {}).await;
     let mut transaction = db.begin(Mode::Read).await.unwrap();
     let count = "SELECT count(*) FROM article";
@@ -169,9 +164,7 @@ async fn reading_transactions_see_one_snapshot_and_write_nothing() {
     transaction.commit().await.unwrap();
 }
 
-#[tokio::test]
-async fn cursors_page_over_one_snapshot() {
-    let room = room();
+pub(super) async fn cursors_page_over_one_snapshot(room: Room) {
     let (tenant, mut db) = room.with_articles(25, |_| {}).await;
     let mut cursor = db.open_cursor("SELECT id FROM article ORDER BY id", vec![]).await.unwrap();
     let mut other = room.data.open(&tenant);
@@ -192,9 +185,7 @@ async fn cursors_page_over_one_snapshot() {
     assert!(!packed::decode(&empty.next(0).await.unwrap()).unwrap().1);
 }
 
-#[tokio::test]
-async fn statements_follow_a_changed_schema() {
-    let room = room();
+pub(super) async fn statements_follow_a_changed_schema(room: Room) {
     let (tenant, mut db) = room.with_articles(1, |_| {}).await;
     let all = "SELECT * FROM article";
     for _ in 0..3 {

@@ -7,9 +7,7 @@ fn limit<T>(kind: LimitKind) -> Result<T, SqlError> {
     Err(SqlError::Limit(kind))
 }
 
-#[tokio::test]
-async fn rows_and_bytes_of_a_result() {
-    let room = room();
+pub(super) async fn rows_and_bytes_of_a_result(room: Room) {
     let change = |limits: &mut Limits| {
         limits.rows = 100;
         limits.result_bytes = 10_000;
@@ -27,9 +25,7 @@ async fn rows_and_bytes_of_a_result() {
     assert_eq!(db.execute("UPDATE article SET body = $1", vec![huge]).await, limit(LimitKind::Bytes));
 }
 
-#[tokio::test]
-async fn statements_of_a_request() {
-    let room = room();
+pub(super) async fn statements_of_a_request(room: Room) {
     let (tenant, mut db) = room.with_articles(1, |limits| limits.statements = 3).await;
     db.query("SELECT 1", vec![]).await.unwrap();
     let mut transaction = db.begin(crate::Mode::Write).await.unwrap();
@@ -42,9 +38,7 @@ async fn statements_of_a_request() {
     assert_eq!(other.batch(vec![statement; 4]).await, limit(LimitKind::Statements));
 }
 
-#[tokio::test]
-async fn size_of_the_database() {
-    let room = room();
+pub(super) async fn size_of_the_database(room: Room) {
     let (tenant, mut db) = room.with_articles(0, |limits| limits.database_bytes = 1 << 20).await;
     let fill = "INSERT INTO article (title, body) VALUES ($1, $2)";
     let mut written = 0;
@@ -60,38 +54,21 @@ async fn size_of_the_database() {
     assert_eq!(rows.rows, [vec![Value::Integer(written)]]);
     db.execute("DELETE FROM article", vec![]).await.unwrap();
     db.execute(fill, vec![text("again"), Value::Blob(vec![7; 100_000])]).await.unwrap();
-    assert!(room.data.usage(tenant.id).await.unwrap().database_bytes > 4096);
+    assert!(room.data.database_bytes(&tenant).await > 4096);
 }
 
-#[tokio::test]
-async fn a_raised_quota_holds_at_once() {
-    let room = room();
+pub(super) async fn a_raised_quota_holds_at_once(room: Room) {
     let (tenant, mut db) = room.with_articles(0, |limits| limits.database_bytes = 100_000).await;
     let fill = "INSERT INTO article (title, body) VALUES ('a', zeroblob(500000))";
     assert_eq!(db.execute(fill, vec![]).await, limit(LimitKind::DatabaseSize));
     let mut raised = Limits::clone(&tenant.limits);
     raised.database_bytes = 1 << 20;
-    let raised = Arc::new(Tenant {
-        id: tenant.id,
-        name: tenant.name.clone(),
-        title: tenant.title.clone(),
-        state: tenant.state,
-        addresses: vec![],
-        url_prefix: true,
-        settings: Default::default(),
-        locale: "en".into(),
-        time_zone: "UTC".into(),
-        release: None,
-        revision: 2,
-        limits: Arc::new(raised),
-    });
+    let raised = Arc::new(Tenant { limits: Arc::new(raised), revision: 2, ..Tenant::clone(&tenant) });
     room.data.open(&raised).execute(fill, vec![]).await.unwrap();
 }
 
 /// A read that is too long for the calling thread is run again elsewhere and gives the same.
-#[tokio::test]
-async fn long_reads_move_to_a_thread() {
-    let room = room();
+pub(super) async fn long_reads_move_to_a_thread(room: Room) {
     let (_tenant, mut db) = room.with_articles(5_000, |_| {}).await;
     db.query("SELECT id FROM article WHERE id = 1", vec![]).await.unwrap();
     let long = "SELECT id FROM article WHERE body <> $1 ORDER BY id DESC";

@@ -3,9 +3,7 @@
 use super::*;
 use crate::{MigrateError, SqlError, fingerprint};
 
-#[tokio::test]
-async fn applies_what_is_pending_once() {
-    let room = room();
+pub(super) async fn applies_what_is_pending_once(room: Room) {
     let tenant = room.tenant(|_| {}).await;
     let list = [
         migration(
@@ -35,9 +33,7 @@ async fn applies_what_is_pending_once() {
     assert!(matches!(refused, Err(MigrateError::Changed { version: 1, .. })), "{refused:?}");
 }
 
-#[tokio::test]
-async fn names_the_statement_that_failed_and_keeps_what_went_before() {
-    let room = room();
+pub(super) async fn names_the_statement_that_failed_and_keeps_what_went_before(room: Room) {
     let tenant = room.tenant(|_| {}).await;
     let list = [
         migration(1, &["CREATE TABLE a (x UNIQUE)"]),
@@ -127,9 +123,7 @@ async fn shapes_of_tables() {
     );
 }
 
-#[tokio::test]
-async fn two_runs_at_once_apply_each_migration_once() {
-    let room = room();
+pub(super) async fn two_runs_at_once_apply_each_migration_once(room: Room) {
     let tenant = room.tenant(|_| {}).await;
     let list: Vec<_> =
         (1..=10).map(|version| migration(version, &[&format!("CREATE TABLE t{version} (x)")])).collect();

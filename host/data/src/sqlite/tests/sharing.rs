@@ -32,9 +32,7 @@ async fn a_flooding_tenant_slows_nobody_else() {
     }
 }
 
-#[tokio::test]
-async fn connections_of_one_tenant_are_capped_and_waited_for() {
-    let room = room();
+pub(super) async fn connections_of_one_tenant_are_capped_and_waited_for(room: Room) {
     let change = |limits: &mut Limits| {
         limits.connections = 2;
         limits.statement_ms = 300;
@@ -115,9 +113,7 @@ async fn the_coldest_connection_makes_room() {
 }
 
 /// A request that is given up in the middle of a statement leaves no connection and no lock behind.
-#[tokio::test]
-async fn dropped_futures_give_everything_back() {
-    let room = room();
+pub(super) async fn dropped_futures_give_everything_back(room: Room) {
     let change = |limits: &mut Limits| {
         limits.connections = 1;
         limits.statement_ms = 400;
@@ -156,7 +152,7 @@ async fn provisions_twice_removes_twice_and_leaves_nothing() {
     let room = room_with(|config| config.removal_wait = Duration::from_millis(200));
     let (tenant, mut db) = room.with_articles(5, |_| {}).await;
     let (other, _) = room.with_articles(5, |_| {}).await;
-    room.data.provision(&tenant).await.unwrap();
+    room.data.provision(&tenant).await;
     assert_eq!(db.query("SELECT * FROM article", vec![]).await.unwrap().rows.len(), 5);
     let files = room.data.files(&tenant).await.unwrap();
     files.dir.create_dir("a").unwrap();
@@ -164,25 +160,25 @@ async fn provisions_twice_removes_twice_and_leaves_nothing() {
     let mut ids = room.data.list_ids().await.unwrap();
     ids.sort();
     assert_eq!(ids, [tenant.id, other.id]);
-    let usage = room.data.usage(tenant.id).await.unwrap();
+    let usage = room.data.usage(&tenant).await.unwrap();
     assert_eq!((usage.files_bytes, usage.files_count), (5, 2));
 
     let held = db.begin(Mode::Read).await.unwrap();
-    let refused = room.data.remove(tenant.id).await;
+    let refused = room.data.remove(&tenant).await;
     assert!(matches!(refused, Err(DataError::Busy { .. })), "{refused:?}");
     assert_eq!(room.data.open(&tenant).query("SELECT * FROM article", vec![]).await.unwrap().rows.len(), 5);
     drop(held);
-    let removed = room.data.remove(tenant.id).await.unwrap();
+    let removed = room.data.remove(&tenant).await.unwrap();
     assert!(removed.entries >= 4 && removed.bytes > 4096, "{removed:?}");
-    for nothing in [room.data.rescan(tenant.id).await.unwrap(), room.data.remove(tenant.id).await.unwrap()] {
+    for nothing in [room.data.rescan(&tenant).await.unwrap(), room.data.remove(&tenant).await.unwrap()] {
         assert_eq!((nothing.entries, nothing.bytes), (0, 0));
     }
-    assert!(!room.data.exists(tenant.id).await);
-    assert!(room.data.exists(other.id).await);
+    assert!(!room.data.list_ids().await.unwrap().contains(&tenant.id));
+    assert!(room.data.list_ids().await.unwrap().contains(&other.id));
     assert_eq!(room.data.list_ids().await.unwrap(), [other.id]);
     assert!(db.query("SELECT * FROM article", vec![]).await.is_err());
     assert!(room.data.open(&tenant).query("SELECT * FROM article", vec![]).await.is_err());
-    assert!(!room.data.exists(tenant.id).await, "a late request makes nothing anew");
+    assert!(!room.data.list_ids().await.unwrap().contains(&tenant.id), "a late request makes nothing anew");
 }
 
 #[tokio::test]

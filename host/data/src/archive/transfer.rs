@@ -1,0 +1,168 @@
+//! The order of an export and of an import, over any engine. Called by the room's door with the engine
+//! and the folders chosen.
+
+use super::container::ArchiveLimits;
+use super::content::TableContent;
+use super::load::{self, Pair};
+use super::manifest::{ArchivedTable, Manifest};
+use super::reader::{self, StagedArchive};
+use super::staging::Staging;
+use super::tree::{place, remove_all};
+use super::writer::{ArchiveSummary, ArchiveWriter};
+use super::{AnyExport, AnyImport, ArchiveError, ArchiveFacts, blocking};
+use crate::files::TenantFiles;
+use crate::transfer::{Export as _, Import as _};
+use cap_std::fs::Dir;
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+/// What an import did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportSummary {
+    /// The tables that were filled, by the names they have here, with what they hold now.
+    pub tables: Vec<TableContent>,
+    /// Tables of the tenant that the archive does not have. They are empty.
+    pub emptied: Vec<String>,
+    /// Number of files, folders not counted.
+    pub files: u64,
+    /// Sum of the sizes of the files.
+    pub file_bytes: u64,
+}
+
+/// One tenant's database, opened as often as the work needs it.
+pub(crate) trait Opens: Sync {
+    fn import(&self) -> impl Future<Output = Result<AnyImport, ArchiveError>> + Send;
+    fn export(&self) -> impl Future<Output = Result<AnyExport, ArchiveError>> + Send;
+    fn schema_version(&self) -> impl Future<Output = Result<u32, ArchiveError>> + Send;
+}
+
+/// Writes an archive, without files where no folder is given.
+pub(crate) async fn export<W: Write + Send + 'static>(
+    opens: &impl Opens,
+    facts: ArchiveFacts,
+    files: Option<Dir>,
+    to: W,
+) -> Result<ArchiveSummary, ArchiveError> {
+    let version = opens.schema_version().await?;
+    let mut export = opens.export().await?;
+    let tables = export
+        .tables()
+        .iter()
+        .map(|shape| ArchivedTable { shape: shape.clone(), sequence: export.sequence(&shape.name) });
+    let manifest = Manifest::new(export.dialect(), version, facts, tables.collect(), export.left_out());
+    let writer = blocking(move || ArchiveWriter::begin(to, &manifest)).await?;
+    let mut writer = load::write_tables(&mut export, writer).await?;
+    // The snapshot is no longer needed while the files are copied, and its connection may be the only one.
+    drop(export);
+    if opens.schema_version().await? != version {
+        return Err(ArchiveError::Migrating);
+    }
+    blocking(move || {
+        if let Some(files) = files {
+            writer.files(&files)?;
+        }
+        writer.finish()
+    })
+    .await
+}
+
+/// Unpacks and checks an archive.
+pub(crate) async fn read(
+    from: impl Read + Send + 'static,
+    staging: Staging,
+    limits: ArchiveLimits,
+) -> Result<StagedArchive, ArchiveError> {
+    blocking(move || reader::read(from, staging, &limits)).await
+}
+
+/// Counts and hashes every table.
+pub(crate) async fn content(mut export: AnyExport) -> Result<Vec<TableContent>, ArchiveError> {
+    load::content(&mut export).await
+}
+
+/// Fills a tenant's tables and folder; the tables alone where no folder is given. Where it fails, both are
+/// empty, or as they were.
+pub(crate) async fn import(
+    opens: &impl Opens,
+    archive: StagedArchive,
+    files: Option<TenantFiles>,
+) -> Result<ImportSummary, ArchiveError> {
+    let archive = Arc::new(archive);
+    let result = fill(opens, &archive, files.map(Arc::new)).await;
+    // Removing what was unpacked blocks. Where it fails, the next start removes it.
+    let _removed = blocking(move || {
+        drop(archive);
+        Ok(())
+    })
+    .await;
+    result
+}
+
+async fn fill(
+    opens: &impl Opens,
+    archive: &Arc<StagedArchive>,
+    files: Option<Arc<TenantFiles>>,
+) -> Result<ImportSummary, ArchiveError> {
+    let version = opens.schema_version().await?;
+    if version != archive.schema_version() {
+        return Err(ArchiveError::Schema { archive: archive.schema_version(), tenant: version });
+    }
+    let mut import = opens.import().await?;
+    let targets: Vec<_> = import.tables().iter().map(|shape| shape.name.clone()).collect();
+    let pairs = load::pair(archive, import.tables())?;
+    let loose = import.is_loose();
+    let expected = load::load(&mut import, archive, &pairs, loose).await?;
+    for pair in &pairs {
+        if let Some(highest) = archive.manifest.tables.get(pair.place).and_then(|table| table.sequence) {
+            import.set_sequence(&pair.table, highest);
+        }
+    }
+    if let Some(files) = &files {
+        let (staged, folder) = (Arc::clone(archive), Arc::clone(files));
+        blocking(move || place(&staged.files, &staged.staging, &folder)).await?;
+    }
+    // From here on there is something to take back.
+    let finished = import.finish().await.map_err(ArchiveError::sql("commit the rows"));
+    let committed = finished.is_ok();
+    let result = match finished {
+        Ok(()) => verify(opens, &pairs, &expected).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = result {
+        take_back(opens, committed, Arc::clone(archive), files).await;
+        return Err(error);
+    }
+    let emptied = targets.into_iter().filter(|name| !pairs.iter().any(|pair| pair.table == *name)).collect();
+    let (count, file_bytes) = archive.files();
+    Ok(ImportSummary { tables: expected, emptied, files: count, file_bytes })
+}
+
+async fn verify(opens: &impl Opens, pairs: &[Pair], expected: &[TableContent]) -> Result<(), ArchiveError> {
+    load::verify(&mut opens.export().await?, pairs, expected).await
+}
+
+async fn take_back(
+    opens: &impl Opens,
+    committed: bool,
+    archive: Arc<StagedArchive>,
+    files: Option<Arc<TenantFiles>>,
+) {
+    let removed = blocking(move || {
+        if let Some(files) = files {
+            remove_all(&archive.files, &files);
+        }
+        Ok(())
+    });
+    let cleared = async {
+        if committed {
+            let mut import = opens.import().await?;
+            import.clear().await.map_err(ArchiveError::sql("clear the tables"))?;
+            import.finish().await.map_err(ArchiveError::sql("commit the clearing"))?;
+        }
+        Ok::<(), ArchiveError>(())
+    };
+    let (removed, cleared) = (removed.await, cleared.await);
+    if let Err(error) = removed.and(cleared) {
+        tracing::error!(%error, "an import that failed was not taken back whole: reset the tenant");
+    }
+}

@@ -1,0 +1,138 @@
+//! The door for archives: chooses the tenant's engine and folders, and hands over.
+
+use super::{Data, blocking};
+use crate::DataError;
+use crate::archive::{
+    self, AnyExport, AnyImport, ArchiveError, ArchiveFacts, ArchiveSummary, ImportSummary, StagedArchive,
+    TableContent,
+};
+use rowhouse_tenant::Tenant;
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+impl Data {
+    /// Writes an archive of a tenant: its rows over one snapshot, then its files as they are found. The
+    /// tenant may go on meanwhile. Where the future is dropped, `to` has an archive that no reader takes.
+    ///
+    /// # Errors
+    /// [`ArchiveError`]; what was written until then is not accepted by any reader.
+    pub async fn export(
+        &self,
+        tenant: &Arc<Tenant>,
+        facts: ArchiveFacts,
+        to: impl Write + Send + 'static,
+    ) -> Result<ArchiveSummary, ArchiveError> {
+        let (home, id) = (Arc::clone(&self.home), tenant.id);
+        let (files, _path) = blocking(move || home.files(id)).await?;
+        archive::export(&Opened { data: self, tenant }, facts, Some(files), to).await
+    }
+
+    /// Unpacks an archive into a folder of its own and checks every sum. No tenant is touched.
+    ///
+    /// # Errors
+    /// [`ArchiveError`] naming the member; nothing is left then.
+    pub async fn read_archive(
+        &self,
+        from: impl Read + Send + 'static,
+    ) -> Result<StagedArchive, ArchiveError> {
+        let home = Arc::clone(&self.home);
+        let staging = blocking(move || home.stage()).await?;
+        archive::read(from, staging, self.config.archive).await
+    }
+
+    /// Fills a tenant from an archive. The tenant is provisioned, migrated to the archive's schema version
+    /// and not served; its rows are replaced, files it may not have. What was stored is read back and
+    /// compared. Dropping the future may leave files behind: remove or reset the tenant then.
+    ///
+    /// # Errors
+    /// [`ArchiveError`]; the tenant's tables and folder are empty then, or as they were.
+    pub async fn import(
+        &self,
+        tenant: &Arc<Tenant>,
+        archive: StagedArchive,
+    ) -> Result<ImportSummary, ArchiveError> {
+        let files = self.files(tenant).await?;
+        archive::import(&Opened { data: self, tenant }, archive, Some(files)).await
+    }
+
+    /// Rows and hash of each of a tenant's tables, to compare tenants on whichever engines.
+    ///
+    /// # Errors
+    /// [`ArchiveError`] where a table can't be read.
+    pub async fn content(&self, tenant: &Arc<Tenant>) -> Result<Vec<TableContent>, ArchiveError> {
+        archive::content(self.exporter(tenant).await?).await
+    }
+
+    /// Empties a tenant's database: no tables, no migrations applied. Its files stay. Doing it again is
+    /// harmless.
+    ///
+    /// # Errors
+    /// [`DataError::Busy`] where connections stayed in use; nothing was changed then.
+    pub async fn reset_database(&self, tenant: &Arc<Tenant>) -> Result<(), DataError> {
+        let (id, waited) = (tenant.id, self.config.removal_wait);
+        let database = |source| DataError::Database { tenant: id, source };
+        let engine = self.engines.of(tenant).map_err(database)?;
+        if engine.reset(tenant, waited).await.map_err(database)? {
+            Ok(())
+        } else {
+            Err(DataError::Busy { tenant: id, waited })
+        }
+    }
+
+    /// Empties a tenant: no tables, no migrations applied, no files.
+    ///
+    /// # Errors
+    /// As for [`Data::reset_database`]; the files stay then.
+    pub async fn reset(&self, tenant: &Arc<Tenant>) -> Result<(), DataError> {
+        self.reset_database(tenant).await?;
+        let (home, id) = (Arc::clone(&self.home), tenant.id);
+        blocking(move || home.empty_files(id)).await?;
+        self.meters.lock().remove(&id);
+        Ok(())
+    }
+
+    /// Fills the empty, migrated database of `to` with the rows of `from`, the same tenant on another data
+    /// server, and compares what both hold. Neither is served meanwhile. Files stay where they are.
+    ///
+    /// # Errors
+    /// [`ArchiveError`]; `to` holds nothing then.
+    pub async fn transfer(&self, from: &Arc<Tenant>, to: &Arc<Tenant>) -> Result<(), ArchiveError> {
+        let home = Arc::clone(&self.home);
+        let (file, again) = blocking(move || home.scratch()).await?;
+        let facts = ArchiveFacts::of(from, None);
+        archive::export(&Opened { data: self, tenant: from }, facts, None, file).await?;
+        let staged = self.read_archive(again).await?;
+        archive::import(&Opened { data: self, tenant: to }, staged, None).await.map(drop)
+    }
+
+    async fn exporter(&self, tenant: &Arc<Tenant>) -> Result<AnyExport, ArchiveError> {
+        let sql = |source| ArchiveError::Sql { action: "begin the export".into(), source };
+        self.engines.of(tenant).map_err(sql)?.export(tenant).await.map_err(sql)
+    }
+
+    async fn importer(&self, tenant: &Arc<Tenant>) -> Result<AnyImport, ArchiveError> {
+        let sql = |source| ArchiveError::Sql { action: "begin the import".into(), source };
+        self.engines.of(tenant).map_err(sql)?.import(tenant).await.map_err(sql)
+    }
+}
+
+/// A tenant's database, to be opened as often as the work needs it.
+struct Opened<'a> {
+    data: &'a Data,
+    tenant: &'a Arc<Tenant>,
+}
+
+impl archive::Opens for Opened<'_> {
+    async fn import(&self) -> Result<AnyImport, ArchiveError> {
+        self.data.importer(self.tenant).await
+    }
+
+    async fn export(&self) -> Result<AnyExport, ArchiveError> {
+        self.data.exporter(self.tenant).await
+    }
+
+    async fn schema_version(&self) -> Result<u32, ArchiveError> {
+        let version = self.data.schema_version(self.tenant).await;
+        version.map_err(|source| ArchiveError::Sql { action: "read the ledger of migrations".into(), source })
+    }
+}

@@ -1,0 +1,114 @@
+//! Makes a tenant on the server: database, users, rights and the host's own table, in an order in which a
+//! tenant that was half made is found again and completed.
+//!
+//! Rights end at the tenant's own tables and are no more than its user needs: rows for guests, tables as well
+//! for migrations; never FILE, PROCESS, TRIGGER, EVENT, routines or temporary tables. Where tenants share a
+//! database, each right is on one table by name: migrations get theirs before a table exists, guests after.
+
+use super::engine::Engine;
+use super::ledger;
+use super::names::{LEDGER, Names, Place, quoted, quoted_pattern};
+use crate::SqlError;
+use rowhouse_tenant::Tenant;
+use sqlx::Row;
+
+/// What guests' statements need.
+const ROWS: &str = "SELECT, INSERT, UPDATE, DELETE";
+
+/// What migrations need.
+const TABLES: &str =
+    "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES, CREATE VIEW, SHOW VIEW";
+
+/// Connections of one tenant's user on the server, over all servers of ours: a dozen of them at four each.
+const MOST_CONNECTIONS: u32 = 50;
+
+/// Texts compare by their characters, as on the other engines: upper and lower case differ.
+const TEXTS: &str = "DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
+
+impl Engine {
+    /// Makes what is missing of a tenant, and sets its passwords and rights anew.
+    pub(crate) async fn provision(&self, tenant: &Tenant) -> Result<(), SqlError> {
+        let names = self.names(tenant);
+        let (guest, migrator) = self.server.passwords(tenant.id);
+        let database = quoted(&names.database);
+        let mut text = format!("CREATE DATABASE IF NOT EXISTS {database} {TEXTS};");
+        // First of all, so that whatever is made after it is found by it.
+        text.push_str(&ledger::table(&names));
+        for (user, password) in [(&names.guest, &guest), (&names.migrator, &migrator)] {
+            let rest = format!("'{user}'@'%' IDENTIFIED BY '{}'", password.reveal());
+            text.push_str(&format!(
+                "; CREATE USER IF NOT EXISTS {rest}; \
+                 ALTER USER {rest} WITH MAX_USER_CONNECTIONS {MOST_CONNECTIONS}"
+            ));
+        }
+        text.push_str(&rights(&self.server.place, &names));
+        self.check_texts(&names).await?;
+        self.server.control.execute(&text).await?;
+        self.grant_guest(&names).await
+    }
+
+    /// A shared database may have been there before: one that can't hold every text is refused.
+    async fn check_texts(&self, names: &Names) -> Result<(), SqlError> {
+        let query = format!(
+            "SELECT CAST(default_character_set_name AS CHAR) FROM information_schema.schemata \
+             WHERE schema_name = '{}'",
+            names.database.replace('\'', "''")
+        );
+        let found = self.server.control.rows(&query).await?;
+        match found.first().and_then(|row| row.try_get::<String, _>(0).ok()).as_deref() {
+            None | Some("utf8mb4") => Ok(()),
+            Some(other) => Err(SqlError::other(format!(
+                "the database's character set is {other}: make it utf8mb4, or name a new database"
+            ))),
+        }
+    }
+
+    /// Lets a migration work on these tables of the tenant's, whether they exist or not.
+    pub(super) async fn grant_migrator(&self, names: &Names, tables: &[String]) -> Result<(), SqlError> {
+        if names.prefix.is_none() || tables.is_empty() {
+            return Ok(());
+        }
+        let grants: Vec<_> = tables
+            .iter()
+            .map(|own| grant(TABLES, &names.qualified(&names.physical(own)), &names.migrator))
+            .collect();
+        self.server.control.execute(&grants.join("; ")).await
+    }
+
+    /// Lets guests read and write the tables and views that are there. Rights on those that are gone stay
+    /// until the user goes: they are on the tenant's own names.
+    pub(super) async fn grant_guest(&self, names: &Names) -> Result<(), SqlError> {
+        if names.prefix.is_none() {
+            return Ok(());
+        }
+        let tables = self.tables(names).await?;
+        let grants: Vec<_> = tables
+            .iter()
+            .filter(|table| names.own(&table.name).is_some())
+            .map(|table| grant(ROWS, &names.qualified(&table.name), &names.guest))
+            .collect();
+        match grants.as_slice() {
+            [] => Ok(()),
+            grants => self.server.control.execute(&grants.join("; ")).await,
+        }
+    }
+}
+
+fn rights(place: &Place, names: &Names) -> String {
+    let pairs = match place {
+        Place::Own => {
+            let all = format!("{}.*", quoted_pattern(&names.database));
+            [grant(ROWS, &all, &names.guest), grant(TABLES, &all, &names.migrator)]
+        }
+        // The guest's one lets it enter the database and do nothing: without CREATE nothing refers.
+        Place::Shared(_) => {
+            let ledger = names.qualified(&names.physical(LEDGER));
+            [grant("REFERENCES", &ledger, &names.guest), grant(ROWS, &ledger, &names.migrator)]
+        }
+    };
+    pairs.map(|grant| format!("; {grant}")).concat()
+}
+
+fn grant(rights: &str, object: &str, user: &str) -> String {
+    format!("GRANT {rights} ON {object} TO '{user}'@'%'")
+}

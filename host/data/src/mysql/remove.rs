@@ -1,0 +1,208 @@
+//! What is left of a tenant on the server: finds it, measures it, empties it, removes it.
+//!
+//! Users go first, so that nobody comes back in; then their connections, wherever they came from; then the
+//! tables, the host's own last, so that a removal that was cut off is found and finished.
+
+use super::engine::Engine;
+use super::names::{LEDGER, Names, Place, quoted};
+use super::{errors, ledger};
+use crate::guard::Prefix;
+use crate::{LimitKind, SqlError};
+use rowhouse_base::id::TenantId;
+use rowhouse_tenant::Tenant;
+use sqlx::Row;
+use sqlx::mysql::MySqlRow;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How long a reset waits for connections in use. Only a suspended tenant is reset.
+const RESET_WAIT: Duration = Duration::from_secs(20);
+
+/// What a removal removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Removed {
+    /// Databases, users, tables and views.
+    pub(crate) objects: u64,
+    /// Bytes that they took.
+    pub(crate) bytes: u64,
+}
+
+/// A table or a view on the server.
+pub(super) struct Table {
+    pub(super) name: String,
+    view: bool,
+}
+
+impl Engine {
+    /// Removes a tenant's database or tables, and its users. Doing it again removes what is left.
+    ///
+    /// [`LimitKind::Connections`] where connections stayed in use; nothing was removed then.
+    pub(crate) async fn remove(&self, id: TenantId, wait: Duration) -> Result<Removed, SqlError> {
+        if !self.pool.close(id, wait).await {
+            return Err(SqlError::Limit(LimitKind::Connections));
+        }
+        let names = self.server.names(id);
+        let removed = Removed { objects: self.objects(&names).await?, bytes: self.usage(id).await? };
+        let control = &self.server.control;
+        let drop = |user| format!("DROP USER IF EXISTS '{user}'@'%'");
+        control.execute(&format!("{}; {}", drop(&names.guest), drop(&names.migrator))).await?;
+        self.end_connections(&names).await?;
+        match self.server.place {
+            Place::Own => {
+                control.execute(&format!("DROP DATABASE IF EXISTS {}", quoted(&names.database))).await?;
+            }
+            Place::Shared(_) => {
+                self.drop_tables(&names).await?;
+                let ledger = names.qualified(&names.physical(LEDGER));
+                if self.has_database(&names).await? {
+                    control.execute(&format!("DROP TABLE IF EXISTS {ledger}")).await?;
+                }
+            }
+        }
+        self.sizes.forget(id);
+        Ok(removed)
+    }
+
+    /// How many databases, users, tables and rights of a tenant are there.
+    pub(crate) async fn rescan(&self, id: TenantId) -> Result<u64, SqlError> {
+        let names = self.server.names(id);
+        let (guest, migrator) = (&names.guest, &names.migrator);
+        let users = format!("User IN ('{guest}', '{migrator}')");
+        let query = format!(
+            "SELECT CAST((SELECT count(*) FROM mysql.db WHERE {users}) \
+             + (SELECT count(*) FROM mysql.tables_priv WHERE {users}) AS SIGNED)"
+        );
+        let rights = self.server.control.rows(&query).await?;
+        Ok(self.objects(&names).await? + count(rights.first()))
+    }
+
+    /// Ids of all tenants that have something here, complete or not.
+    pub(crate) async fn tenants(&self) -> Result<Vec<TenantId>, SqlError> {
+        let control = &self.server.control;
+        let ids: BTreeSet<TenantId> = match &self.server.place {
+            Place::Own => {
+                let rows = control.rows("SHOW DATABASES LIKE 'rh\\_%'").await?;
+                rows.iter().filter_map(|row| Names::tenant_of_database(&name(row))).collect()
+            }
+            Place::Shared(database) => {
+                let names = self.server.names(TenantId::new());
+                if !self.has_database(&names).await? {
+                    return Ok(Vec::new());
+                }
+                let rows = control.rows(&format!("SHOW TABLES FROM {}", quoted(database))).await?;
+                rows.iter().filter_map(|row| Prefix::tenant(&name(row))).collect()
+            }
+        };
+        Ok(ids.into_iter().collect())
+    }
+
+    /// Bytes that the tenant's tables and indexes take, as the server last counted them. Space within them
+    /// that deleted rows left free is not counted by the table, but by its pages.
+    pub(crate) async fn usage(&self, id: TenantId) -> Result<u64, SqlError> {
+        let names = self.server.names(id);
+        let database = names.database.replace('\'', "''");
+        let tables = match &names.prefix {
+            Some(prefix) => format!("AND table_name LIKE '{}'", pattern(prefix)),
+            None => String::new(),
+        };
+        let query = format!(
+            "SELECT CAST(coalesce(sum(clustered_index_size + sum_of_other_index_sizes), 0) \
+             * @@innodb_page_size AS SIGNED) FROM mysql.innodb_table_stats \
+             WHERE database_name = '{database}' {tables}"
+        );
+        let rows = self.server.control.rows(&query).await?;
+        Ok(count(rows.first()))
+    }
+
+    /// Empties a tenant's database: no table is left, no migration counts as applied.
+    pub(crate) async fn reset(&self, tenant: &Tenant) -> Result<(), SqlError> {
+        if !self.pool.close(tenant.id, RESET_WAIT).await {
+            return Err(SqlError::Limit(LimitKind::Connections));
+        }
+        let names = self.names(tenant);
+        self.end_connections(&names).await?;
+        self.drop_tables(&names).await?;
+        let ledger = names.qualified(&names.physical(LEDGER));
+        let text = format!("DROP TABLE IF EXISTS {ledger}; {}", ledger::table(&names));
+        self.server.control.execute(&text).await?;
+        self.sizes.forget(tenant.id);
+        Ok(())
+    }
+
+    /// A tenant's tables and views, the host's own among them.
+    pub(super) async fn tables(&self, names: &Names) -> Result<Vec<Table>, SqlError> {
+        if !self.has_database(names).await? {
+            return Ok(Vec::new());
+        }
+        // Unlike a look into information_schema this asks for no other table's file.
+        let like = names.prefix.as_ref().map_or_else(|| "%".to_owned(), pattern);
+        let query = format!("SHOW FULL TABLES FROM {} LIKE '{like}'", quoted(&names.database));
+        let rows = self.server.control.rows(&query).await?;
+        Ok(rows
+            .iter()
+            .map(|row| Table {
+                name: name(row),
+                view: row.try_get::<String, _>(1).is_ok_and(|kind| kind.contains("VIEW")),
+            })
+            .collect())
+    }
+
+    async fn has_database(&self, names: &Names) -> Result<bool, SqlError> {
+        let query = format!(
+            "SELECT 1 FROM information_schema.schemata WHERE schema_name = '{}'",
+            names.database.replace('\'', "''")
+        );
+        Ok(!self.server.control.rows(&query).await?.is_empty())
+    }
+
+    /// Drops all tables and views but the host's.
+    async fn drop_tables(&self, names: &Names) -> Result<(), SqlError> {
+        let tables = self.tables(names).await?;
+        let mut text = "SET foreign_key_checks = 0".to_owned();
+        for table in tables.iter().filter(|table| names.own(&table.name).is_some()) {
+            let kind = if table.view { "VIEW" } else { "TABLE" };
+            text.push_str(&format!("; DROP {kind} IF EXISTS {}", names.qualified(&table.name)));
+        }
+        text.push_str("; SET foreign_key_checks = 1");
+        self.server.control.execute(&text).await
+    }
+
+    /// Ends the connections of the tenant's users, other servers' ones included.
+    pub(super) async fn end_connections(&self, names: &Names) -> Result<(), SqlError> {
+        let query = format!(
+            "SELECT CAST(id AS SIGNED) FROM information_schema.processlist WHERE user IN ('{}', '{}')",
+            names.guest, names.migrator
+        );
+        for row in self.server.control.rows(&query).await? {
+            self.server.killer.end(count(Some(&row))).await;
+        }
+        Ok(())
+    }
+
+    async fn objects(&self, names: &Names) -> Result<u64, SqlError> {
+        let query = format!(
+            "SELECT count(*) FROM mysql.user WHERE User IN ('{}', '{}')",
+            names.guest, names.migrator
+        );
+        let users = count(self.server.control.rows(&query).await?.first());
+        let tables = u64::try_from(self.tables(names).await?.len()).unwrap_or(u64::MAX);
+        let own = names.prefix.is_none() && self.has_database(names).await?;
+        Ok(users + tables + u64::from(own))
+    }
+}
+
+/// The prefix as a pattern in which nothing else stands for anything.
+fn pattern(prefix: &Prefix) -> String {
+    format!("{}%", prefix.as_str().replace('_', "\\_"))
+}
+
+fn name(row: &MySqlRow) -> String {
+    row.try_get::<String, _>(0).unwrap_or_else(|error| {
+        tracing::warn!(error = %errors::host(&error), "read a name from a data server");
+        String::new()
+    })
+}
+
+fn count(row: Option<&MySqlRow>) -> u64 {
+    row.and_then(|row| row.try_get::<i64, _>(0).ok()).and_then(|count| u64::try_from(count).ok()).unwrap_or(0)
+}

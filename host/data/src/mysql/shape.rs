@@ -1,0 +1,191 @@
+//! The shapes of a tenant's tables, as the server's own catalogue tells them to the tenant's user.
+//!
+//! It tells a user no more than it has rights on; names of other tenants are left out here once more.
+//! Generated columns, views and the host's tables are not among them.
+
+use super::connect::Conn;
+use super::names::Names;
+use super::run;
+use crate::SqlError;
+use crate::transfer::{ColumnKind, ColumnShape, TableShape};
+use sqlx::mysql::MySqlRow;
+use sqlx::{AssertSqlSafe, Executor, Row};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A foreign key, by names on the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Foreign {
+    pub(super) table: String,
+    pub(super) columns: Vec<String>,
+    pub(super) parent: String,
+    pub(super) parent_columns: Vec<String>,
+}
+
+/// What an export or import needs to know.
+#[derive(Debug, Default)]
+pub(super) struct Shapes {
+    /// Referenced ones first, as far as there is no circle.
+    pub(super) tables: Vec<TableShape>,
+    pub(super) foreign: Vec<Foreign>,
+}
+
+const COLUMNS: &str = "SELECT CAST(c.table_name AS CHAR), CAST(c.column_name AS CHAR), \
+    CAST(c.data_type AS CHAR), CAST(c.column_type AS CHAR), coalesce(c.generation_expression, '') <> '' \
+    FROM information_schema.columns c JOIN information_schema.tables t \
+    ON t.table_schema = c.table_schema AND t.table_name = c.table_name \
+    WHERE c.table_schema = DATABASE() AND t.table_schema = DATABASE() AND t.table_type = 'BASE TABLE' \
+    ORDER BY c.table_name, c.ordinal_position";
+
+const KEYS: &str = "SELECT CAST(table_name AS CHAR), CAST(constraint_name AS CHAR), \
+    CAST(column_name AS CHAR), CAST(referenced_table_name AS CHAR), CAST(referenced_column_name AS CHAR) \
+    FROM information_schema.key_column_usage WHERE table_schema = DATABASE() \
+    AND (constraint_name = 'PRIMARY' OR referenced_table_name IS NOT NULL) \
+    ORDER BY table_name, constraint_name, ordinal_position";
+
+/// Reads the shapes on a connection of the tenant's.
+pub(super) async fn read(conn: &mut Conn, names: &Names) -> Result<Shapes, SqlError> {
+    let columns = ask(conn, names, COLUMNS).await?;
+    let keys = ask(conn, names, KEYS).await?;
+    let version = ask(conn, names, "SELECT CAST(VERSION() AS CHAR)").await?;
+    let maria = version.first().is_some_and(|row| text(row, 0).contains("MariaDB"));
+    let mut tables = BTreeMap::new();
+    for row in &columns {
+        let physical = text(row, 0);
+        let Some(own) = names.own(&physical) else { continue };
+        let table = tables.entry(physical.clone()).or_insert_with(|| TableShape {
+            name: own.to_owned(),
+            columns: Vec::new(),
+            key: Vec::new(),
+            references: Vec::new(),
+        });
+        if row.try_get::<bool, _>(4).unwrap_or(false) {
+            continue;
+        }
+        let name = text(row, 1);
+        let kind = kind(&text(row, 2), &text(row, 3));
+        table.columns.push(ColumnShape { name, kind });
+    }
+    if maria {
+        find_json(conn, names, &columns, &mut tables).await?;
+    }
+    let foreign = add_keys(&mut tables, &keys, names);
+    Ok(Shapes { tables: in_order(tables.into_values().collect()), foreign })
+}
+
+/// Notes primary keys and references; gives back the foreign keys.
+fn add_keys(tables: &mut BTreeMap<String, TableShape>, keys: &[MySqlRow], names: &Names) -> Vec<Foreign> {
+    let mut foreign: BTreeMap<(String, String), Foreign> = BTreeMap::new();
+    for row in keys {
+        let (physical, constraint, column) = (text(row, 0), text(row, 1), text(row, 2));
+        let Some(table) = tables.get_mut(&physical) else { continue };
+        let Ok(Some(parent)) = row.try_get::<Option<String>, _>(3) else {
+            table.key.push(column);
+            continue;
+        };
+        if let Some(own) = names.own(&parent)
+            && own != table.name
+            && !table.references.iter().any(|known| known == own)
+        {
+            table.references.push(own.to_owned());
+        }
+        let key = foreign.entry((physical.clone(), constraint)).or_insert_with(|| Foreign {
+            table: physical,
+            columns: Vec::new(),
+            parent,
+            parent_columns: Vec::new(),
+        });
+        key.columns.push(column);
+        key.parent_columns.push(text(row, 4));
+    }
+    foreign.into_values().collect()
+}
+
+/// What the declaration says, finer than the protocol does.
+fn kind(data_type: &str, column_type: &str) -> ColumnKind {
+    match data_type {
+        "tinyint" if column_type.starts_with("tinyint(1)") => ColumnKind::Boolean,
+        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" | "bit" => ColumnKind::Integer,
+        "float" | "double" => ColumnKind::Real,
+        "decimal" => ColumnKind::Decimal,
+        "datetime" | "timestamp" => ColumnKind::Timestamp,
+        "json" => ColumnKind::Json,
+        "uuid" => ColumnKind::Uuid,
+        "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => ColumnKind::Blob,
+        _ => ColumnKind::Text,
+    }
+}
+
+/// MariaDB keeps JSON as a text with a check, and shows its view of checks only to whom a whole database is
+/// open. A table's own text has them.
+async fn find_json(
+    conn: &mut Conn,
+    names: &Names,
+    columns: &[MySqlRow],
+    tables: &mut BTreeMap<String, TableShape>,
+) -> Result<(), SqlError> {
+    let texts = columns.iter().filter(|row| text(row, 2) == "longtext").map(|row| text(row, 0));
+    for physical in texts.collect::<BTreeSet<_>>() {
+        let Some(table) = tables.get_mut(&physical) else { continue };
+        let rows = ask(conn, names, &format!("SHOW CREATE TABLE {}", names.qualified(&physical))).await?;
+        let declaration = rows.first().map(|row| text(row, 1)).unwrap_or_default();
+        for column in table.columns.iter_mut().filter(|column| column.kind == ColumnKind::Text) {
+            let is_checked = |mark| declaration.contains(&format!("json_valid({mark}{}{mark})", column.name));
+            if is_checked('`') || is_checked('"') {
+                column.kind = ColumnKind::Json;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Referenced tables first; those in a circle come as they are.
+fn in_order(mut left: Vec<TableShape>) -> Vec<TableShape> {
+    let mut ordered: Vec<TableShape> = Vec::with_capacity(left.len());
+    while !left.is_empty() {
+        let waits = |table: &TableShape, left: &[TableShape]| {
+            table.references.iter().any(|name| left.iter().any(|other| other.name == *name))
+        };
+        let next = left.iter().position(|table| !waits(table, &left)).unwrap_or(0);
+        ordered.push(left.remove(next));
+    }
+    ordered
+}
+
+async fn ask(conn: &mut Conn, names: &Names, query: &str) -> Result<Vec<MySqlRow>, SqlError> {
+    conn.busy = true;
+    let rows = conn.db.fetch_all(sqlx::query(AssertSqlSafe(query.to_owned())).persistent(false)).await;
+    let rows = rows.map_err(|error| run::answered(&mut conn.busy, &error, names).error)?;
+    conn.busy = false;
+    Ok(rows)
+}
+
+fn text(row: &MySqlRow, index: usize) -> String {
+    row.try_get::<String, _>(index).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(name: &str, references: &[&str]) -> TableShape {
+        TableShape {
+            name: name.into(),
+            columns: vec![],
+            key: vec![],
+            references: references.iter().map(|&name| name.to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn referenced_tables_come_first_and_circles_end() {
+        let tables = vec![
+            table("a", &["b"]),
+            table("b", &["c"]),
+            table("c", &[]),
+            table("x", &["y"]),
+            table("y", &["x"]),
+        ];
+        let names: Vec<_> = in_order(tables).into_iter().map(|table| table.name).collect();
+        assert_eq!(names, ["c", "b", "a", "x", "y"]);
+    }
+}

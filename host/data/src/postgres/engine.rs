@@ -1,0 +1,111 @@
+//! The door of the folder: one data server of this kind.
+
+use super::connect::{Conn, Opener};
+use super::control::{Control, HOST_CONNECTIONS};
+use super::errors::Failure;
+use super::export::PostgresExport;
+use super::import::PostgresImport;
+use super::names::Names;
+use super::quota::Sizes;
+use super::session::Session;
+use crate::guard::{Guard, Naming};
+use crate::key::DataKey;
+use crate::pool::{Pool, PoolUse};
+use crate::{DataServer, Dialect, Isolation, SqlError};
+use rowhouse_tenant::Tenant;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::OnceCell;
+
+/// One data server.
+pub(crate) struct Engine {
+    pool: Arc<Pool<Opener>>,
+    guard: Guard,
+    sizes: Sizes,
+    /// Set once this process has seen the server hardened.
+    pub(super) hardened: OnceCell<()>,
+}
+
+impl Engine {
+    /// Reads the server's URL. Does not connect: a server that is away at start must not keep the host from
+    /// starting.
+    pub(crate) fn new(server: &DataServer, key: &DataKey) -> Result<Arc<Self>, SqlError> {
+        let naming = match server.isolation {
+            Isolation::Database => Naming::Plain,
+            Isolation::Prefix => Naming::Prefixed,
+        };
+        Self::with_guard(server, key, Guard::new(Dialect::Postgresql, naming))
+    }
+
+    /// The same with another guard, so that tests can try the engine's own rights alone.
+    pub(super) fn with_guard(
+        server: &DataServer,
+        key: &DataKey,
+        guard: Guard,
+    ) -> Result<Arc<Self>, SqlError> {
+        let Some(url) = &server.url else {
+            return Err(SqlError::other("a data server of this engine needs a URL"));
+        };
+        let control = Control::new(url)?;
+        let names = Names::new(server.isolation, control.database());
+        let opener = Opener::new(names, control, key.clone());
+        let total = server.connections.saturating_sub(HOST_CONNECTIONS);
+        Ok(Arc::new(Self {
+            pool: Pool::new(opener, total),
+            guard,
+            sizes: Sizes::new(),
+            hardened: OnceCell::new(),
+        }))
+    }
+
+    pub(super) fn pool(&self) -> &Arc<Pool<Opener>> {
+        &self.pool
+    }
+
+    pub(super) fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    pub(super) fn names(&self) -> &Names {
+        &self.pool.connector().names
+    }
+
+    pub(super) fn control(&self) -> &Arc<Control> {
+        &self.pool.connector().control
+    }
+
+    /// Refuses a write where the tenant's tables have reached their size.
+    pub(super) async fn check_room(
+        &self,
+        conn: &mut Conn,
+        tenant: &Tenant,
+        text: &str,
+    ) -> Result<(), Failure> {
+        self.sizes.check(conn, tenant, text).await
+    }
+
+    /// Statements of one guest instance. Opens nothing.
+    pub(crate) fn session(self: &Arc<Self>, tenant: &Arc<Tenant>) -> Session {
+        Session::new(Arc::clone(self), Arc::clone(tenant))
+    }
+
+    /// Opens all of a tenant's tables for reading, over one snapshot.
+    pub(crate) async fn export(self: &Arc<Self>, tenant: &Arc<Tenant>) -> Result<PostgresExport, SqlError> {
+        PostgresExport::open(self, tenant).await
+    }
+
+    /// Opens all of a tenant's tables for filling, in one transaction.
+    pub(crate) async fn import(self: &Arc<Self>, tenant: &Arc<Tenant>) -> Result<PostgresImport, SqlError> {
+        PostgresImport::open(self, tenant).await
+    }
+
+    /// What tenants' connections are doing.
+    pub(crate) fn pool_use(&self) -> PoolUse {
+        self.pool.usage()
+    }
+
+    /// Closes connections that have been idle for this long.
+    pub(crate) fn close_idle(&self, longer_than: Duration) {
+        self.pool.close_idle(longer_than);
+    }
+}

@@ -1,0 +1,162 @@
+//! Makes a tenant's roles, database and rights, or completes what was left half made.
+//!
+//! The order leaves nothing open where the host ends in between: roles can do nothing before they are let in
+//! somewhere, and a database is empty until the tenant's first migration.
+
+use super::connect::{GUEST_EPOCH, OWNER_EPOCH};
+use super::engine::Engine;
+use super::errors;
+use super::harden::{self, run};
+use super::migrate::lock_key;
+use super::names::{SCHEMA, TenantNames};
+use crate::SqlError;
+use rowhouse_tenant::Tenant;
+use sqlx::PgConnection;
+
+/// Servers of one farm that may hold a tenant's connections at the same time.
+const HOSTS: u32 = 8;
+
+/// Bytes of temporary files that one connection may fill, for sorts and joins that don't fit its memory.
+const TEMPORARY: &str = "256MB";
+
+impl Engine {
+    /// Makes what the tenant needs on the server. Doing it again completes what is missing and sets what may
+    /// have changed: limits, passwords, rights.
+    pub(crate) async fn provision(&self, tenant: &Tenant) -> Result<(), SqlError> {
+        let names = self.names().of(tenant.id);
+        let turn = self.control().turn().await?;
+        let mut main = self.control().connect(&turn, None).await?;
+        self.harden(&mut main).await?;
+        // Ends with the connection.
+        run(&mut main, format!("SELECT pg_advisory_lock({})", lock_key(tenant.id))).await?;
+        let superuser = harden::is_superuser(&mut main).await?;
+        self.roles(&mut main, tenant, &names, superuser).await?;
+        if self.names().shared() {
+            self.admit(&mut main, &names).await?;
+            return rights(&mut main, &names).await;
+        }
+        self.make_database(&mut main, &names).await?;
+        self.admit(&mut main, &names).await?;
+        let mut own = self.control().connect(&turn, Some(&names.database)).await?;
+        harden::schema(&mut own).await?;
+        if superuser {
+            harden::catalog(&mut own, &names).await?;
+        }
+        rights(&mut own, &names).await
+    }
+
+    /// Once in the life of this process.
+    async fn harden(&self, main: &mut PgConnection) -> Result<(), SqlError> {
+        self.hardened
+            .get_or_try_init(|| async {
+                harden::server(main, &self.names().main).await?;
+                if self.names().shared() {
+                    harden::lock_server(main).await?;
+                    harden::schema(main).await?;
+                    harden::unlock_server(main).await?;
+                }
+                Ok(())
+            })
+            .await
+            .copied()
+    }
+
+    async fn roles(
+        &self,
+        main: &mut PgConnection,
+        tenant: &Tenant,
+        names: &TenantNames,
+        superuser: bool,
+    ) -> Result<(), SqlError> {
+        let opener = self.pool().connector();
+        let connections = tenant.limits.connections.saturating_mul(HOSTS).clamp(HOSTS, 10_000);
+        for (role, epoch) in [(&names.guest, GUEST_EPOCH), (&names.owner, OWNER_EPOCH)] {
+            if !exists(main, "SELECT 1 FROM pg_roles WHERE rolname = $1", role).await? {
+                run(main, format!("CREATE ROLE {role} NOLOGIN")).await?;
+            }
+            let password = opener.password(tenant.id, epoch);
+            // A role that no superuser made is no superuser, and only one may say so again. Else the host has
+            // to give rights in the owner's name, and to end the roles' connections.
+            let (never, also) = if superuser {
+                let bound = format!("ALTER ROLE {role} SET temp_file_limit = '{TEMPORARY}'");
+                ("NOSUPERUSER NOREPLICATION NOBYPASSRLS", bound)
+            } else {
+                ("", format!("GRANT {role} TO CURRENT_USER"))
+            };
+            run(
+                main,
+                format!(
+                    "ALTER ROLE {role} LOGIN NOINHERIT NOCREATEDB NOCREATEROLE {never} \
+                     CONNECTION LIMIT {connections} PASSWORD '{}'; {also}",
+                    password.reveal()
+                ),
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn make_database(&self, main: &mut PgConnection, names: &TenantNames) -> Result<(), SqlError> {
+        let database = &names.database;
+        if exists(main, "SELECT 1 FROM pg_database WHERE datname = $1", database).await?
+            || self.take_spare(main, database).await?
+        {
+            return Ok(());
+        }
+        create_database(main, database).await
+    }
+
+    /// Lets the two roles in, and nobody else.
+    async fn admit(&self, main: &mut PgConnection, names: &TenantNames) -> Result<(), SqlError> {
+        let database = super::names::quoted(&names.database);
+        harden::lock_server(main).await?;
+        let admitted = run(
+            main,
+            format!(
+                "REVOKE ALL ON DATABASE {database} FROM PUBLIC; \
+                 GRANT CONNECT ON DATABASE {database} TO {}, {}",
+                names.guest, names.owner
+            ),
+        )
+        .await;
+        harden::unlock_server(main).await?;
+        admitted
+    }
+}
+
+/// An empty database. Texts sort by their bytes, as on every other engine.
+pub(super) async fn create_database(main: &mut PgConnection, name: &str) -> Result<(), SqlError> {
+    run(main, format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C'")).await
+}
+
+/// What the two roles may do with the tenant's tables, those to come included, and the ledger.
+pub(super) async fn rights(db: &mut PgConnection, names: &TenantNames) -> Result<(), SqlError> {
+    let (guest, owner, ledger) = (&names.guest, &names.owner, names.ledger());
+    harden::lock_server(db).await?;
+    let given = run(
+        db,
+        format!(
+            "GRANT USAGE ON SCHEMA {SCHEMA} TO {guest}; GRANT USAGE, CREATE ON SCHEMA {SCHEMA} TO {owner}; \
+             CREATE TABLE IF NOT EXISTS {ledger} (version bigint PRIMARY KEY, name text NOT NULL, \
+             checksum text NOT NULL, applied_at bigint NOT NULL); \
+             REVOKE ALL ON {ledger} FROM PUBLIC; GRANT SELECT, INSERT ON {ledger} TO {owner}; \
+             ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA {SCHEMA} \
+             GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {guest}; \
+             ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA {SCHEMA} \
+             GRANT USAGE, SELECT ON SEQUENCES TO {guest}"
+        ),
+    )
+    .await;
+    harden::unlock_server(db).await?;
+    given
+}
+
+pub(super) async fn exists(
+    db: &mut PgConnection,
+    question: &'static str,
+    name: &str,
+) -> Result<bool, SqlError> {
+    let found: Option<i32> =
+        sqlx::query_scalar(question).bind(name).fetch_optional(db).await.map_err(errors::own)?;
+    Ok(found.is_some())
+}

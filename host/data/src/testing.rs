@@ -1,0 +1,36 @@
+//! What the room's tests share: tenants, and where the real servers are.
+
+use rowhouse_base::id::TenantId;
+use rowhouse_base::{DataServerName, Limits, TenantName};
+use rowhouse_tenant::{Tenant, TenantState};
+use std::sync::Arc;
+
+/// A new active tenant with these limits.
+pub(crate) fn tenant(limits: Limits) -> Arc<Tenant> {
+    Arc::new(Tenant {
+        id: TenantId::new(),
+        name: TenantName::parse("club").unwrap(),
+        title: "Club".into(),
+        state: TenantState::Active,
+        addresses: vec![],
+        url_prefix: true,
+        settings: Default::default(),
+        locale: "en".into(),
+        time_zone: "UTC".into(),
+        release: None,
+        data_server: DataServerName::local(),
+        revision: 1,
+        limits: Arc::new(limits),
+    })
+}
+
+/// A superuser's URL of the PostgreSQL server that tests use.
+pub(crate) fn postgresql() -> String {
+    std::env::var("ROWHOUSE_TEST_POSTGRES")
+        .unwrap_or_else(|_unset| "postgres://postgres@127.0.0.1:5432/postgres".into())
+}
+
+/// An administrator's URL of the MariaDB server that tests use.
+pub(crate) fn mariadb() -> String {
+    std::env::var("ROWHOUSE_TEST_MARIADB").unwrap_or_else(|_unset| "mysql://root@127.0.0.1:3306/".into())
+}
