@@ -2,10 +2,13 @@
 //! with every problem listed.
 
 mod reader;
+mod servers;
 
 use anyhow::Context;
 use reader::Reader;
-use rowhouse_base::{Hostname, Limits};
+use rowhouse_base::{DataServerName, Hostname, Limits};
+use rowhouse_control::ControlUrl;
+use rowhouse_data::DataServer;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -43,6 +46,18 @@ pub struct Config {
     pub sql_threads: usize,
     /// Open tenant databases, over all tenants.
     pub open_connections: usize,
+    /// Where tenants' databases can be, in the order of their names.
+    pub data_servers: Vec<DataServer>,
+    /// Where tenants are made where nothing is said.
+    pub default_server: DataServerName,
+    /// Holds the key of the passwords on data servers, where it isn't `data.key` in the data folder.
+    pub key_file: Option<PathBuf>,
+    /// Bytes of an archive that is taken in.
+    pub max_archive_bytes: u64,
+    /// Where the control database is, where it isn't `control.db` in the data folder.
+    pub control_url: Option<ControlUrl>,
+    /// Connections to the control database, where it is on a server.
+    pub control_connections: u32,
     /// How long a deleted tenant is kept.
     pub trash_period: Duration,
     /// How often the control state is looked at.
@@ -92,10 +107,18 @@ impl Default for Config {
             queue: Duration::from_secs(5),
             sql_threads: threads.saturating_mul(4),
             open_connections: 256,
+            data_servers: vec![DataServer::embedded()],
+            default_server: DataServerName::local(),
+            key_file: None,
+            // 16 GiB: a database and files at their limits are 2 GiB.
+            max_archive_bytes: 16 << 30,
+            control_url: None,
+            // Two change and six read; what is asked often is remembered and asks nothing.
+            control_connections: 8,
             trash_period: Duration::from_secs(7 * 24 * 3600),
             sync_interval: Duration::from_secs(2),
             limits: Limits::default(),
-            log: LogConfig { filter: "info,access=warn".into(), format: LogFormat::Text },
+            log: LogConfig { filter: "info,access=warn,sqlx=warn".into(), format: LogFormat::Text },
         }
     }
 }
@@ -116,6 +139,17 @@ impl Config {
         let mut reader = Reader::new(text, file)?;
         config.take_server(&mut reader);
         config.take_rooms(&mut reader);
+        config.data_servers = reader.data_servers();
+        let default = config.default_server.clone();
+        reader.check(
+            config.data_servers.iter().any(|server| server.name == default),
+            "data.default-server",
+            || {
+                let names: Vec<&str> =
+                    config.data_servers.iter().map(|server| server.name.as_str()).collect();
+                format!("one of the data servers ({}), not {default}", names.join(", "))
+            },
+        );
         config.limits = reader.limits(config.limits.clone());
         reader.check(config.limits.memory_bytes <= config.max_memory_bytes, "limits.memory-bytes", || {
             format!("must not be more than guest.max-memory-bytes ({})", config.max_memory_bytes)
@@ -142,9 +176,16 @@ impl Config {
         reader.take("data", "dir", &mut self.data_dir, |value| reader::text(value).map(PathBuf::from));
         reader.take("data", "sql-threads", &mut self.sql_threads, reader::count);
         reader.take("data", "open-connections", &mut self.open_connections, reader::count);
+        reader.take("data", "default-server", &mut self.default_server, reader::data_server);
+        reader.take("data", "key-file", &mut self.key_file, |value| {
+            reader::text(value).map(|path| Some(PathBuf::from(path)))
+        });
+        reader.take("data", "max-archive-bytes", &mut self.max_archive_bytes, reader::count);
         reader.take("guest", "instances", &mut self.instances, reader::count);
         reader.take("guest", "max-memory-bytes", &mut self.max_memory_bytes, reader::count);
         reader.take("guest", "queue-ms", &mut self.queue, reader::millis);
+        reader.take_secret("control", "url", &mut self.control_url, reader::control_url);
+        reader.take("control", "connections", &mut self.control_connections, reader::connections);
         reader.take("control", "trash-days", &mut self.trash_period, reader::days);
         reader.take("control", "sync-interval-ms", &mut self.sync_interval, reader::millis);
     }
@@ -192,6 +233,104 @@ mod tests {
         assert_eq!(config.base_domain.as_str(), "sites.example");
         assert_eq!(config.limits.cpu_ms, 50);
         assert_eq!(config.limits.rows, Limits::default().rows);
+    }
+
+    #[test]
+    fn the_control_database_may_be_on_a_server_and_its_password_is_never_shown() {
+        let text = "[control]\nurl = \"postgres://ada:hunter2@db.example/control\"\nconnections = 20\n";
+        let config = Config::parse(text, "x").unwrap();
+        assert_eq!(config.control_connections, 20);
+        let shown = format!("{config:#?}");
+        assert!(shown.contains("postgres://ada@db.example:5432/control"), "{shown}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+        for (url, expected) in [
+            ("\"postgres://ada:hunter2@db.example\"", "name of a database"),
+            ("\"oracle://ada:hunter2@db.example/control\"", "begins with postgres:// or mysql://"),
+            ("\"postgres://ada:hunter2@db.example/control?ssl=1\"", "no parameter `ssl`"),
+            ("[\"hunter2\"]", "a text in quotes"),
+        ] {
+            let text = format!("[control]\nurl = {url}\nconnections = 1\n");
+            let problems = Config::parse(&text, "x").unwrap_err().to_string();
+            assert!(problems.contains("control.url") && problems.contains(expected), "{problems}");
+            assert!(problems.contains("control.connections: a whole number of at least 2"), "{problems}");
+            assert!(!problems.contains("hunter2"), "{problems}");
+        }
+    }
+
+    #[test]
+    fn data_servers_arrive_and_their_passwords_are_never_shown() {
+        let text = r#"
+            [data]
+            default-server = "pg"
+            [data-servers.pg]
+            engine = "postgresql"
+            url = "postgres://ada:hunter2@db.example/"
+            connections = 20
+            [data-servers.shared]
+            engine = "mysql"
+            isolation = "prefix"
+            url = "mysql://ada:hunter2@db.example/sites"
+        "#;
+        let config = Config::parse(text, "x").unwrap();
+        let told: Vec<_> = config
+            .data_servers
+            .iter()
+            .map(|one| (one.name.as_str(), one.engine.as_str(), one.isolation.as_str(), one.connections))
+            .collect();
+        let local = ("local", "sqlite", "database", 256);
+        assert_eq!(told, [local, ("pg", "postgresql", "database", 20), ("shared", "mysql", "prefix", 64)]);
+        assert_eq!(config.default_server.as_str(), "pg");
+        assert!(!format!("{config:#?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn every_problem_of_data_servers_is_listed() {
+        let text = r#"
+            [data]
+            default-server = "nowhere"
+            [data-servers]
+            g = 1
+            [data-servers.a]
+            engine = "oracle"
+            url = "oracle://ada:hunter2@db"
+            [data-servers.b]
+            engine = "postgresql"
+            isolation = "schema"
+            [data-servers.c]
+            engine = "sqlite"
+            url = "file:///hunter2"
+            conections = 1
+            [data-servers.d]
+            url = "mysql://ada:hunter2@db"
+            connections = 0
+            [data-servers.e]
+            engine = "mysql"
+            url = "postgres://ada:hunter2@db"
+            [data-servers.f]
+            engine = "mysql"
+            isolation = "prefix"
+            url = "mysql://ada:hunter2@db.example"
+            [data-servers.Not_A_Name]
+            engine = "sqlite"
+        "#;
+        let problems = Config::parse(text, "x").unwrap_err().to_string();
+        for expected in [
+            "data.default-server: one of the data servers (",
+            "data-servers.a.engine: \"sqlite\", \"postgresql\" or \"mysql\"",
+            "data-servers.b.isolation: \"database\" or \"prefix\"",
+            "data-servers.b.url: a URL such as \"postgres://USER:PASSWORD@HOST:5432/DATABASE\"",
+            "data-servers.c.url: none, for the embedded engine is in the data folder",
+            "data-servers.c.conections: there is no such setting; did you mean connections?",
+            "data-servers.d.engine: \"sqlite\", \"postgresql\" or \"mysql\"",
+            "data-servers.d.connections: a whole number of at least 1",
+            "data-servers.e.url: a URL such as \"mysql://USER:PASSWORD@HOST:3306/DATABASE\"",
+            "data-servers.f.url: the name of a database at its end, for isolation \"prefix\"",
+            "data-servers.Not_A_Name: `Not_A_Name` can't name a data server",
+            "data-servers.g: a section, such as [data-servers.pg]",
+        ] {
+            assert!(problems.contains(expected), "{expected} is missing in:\n{problems}");
+        }
+        assert!(!problems.contains("hunter2"), "{problems}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod command;
 mod config;
 mod demo;
 mod logging;
+mod secrets;
 mod server;
 mod shipped;
 

@@ -1,18 +1,17 @@
 //! Puts the rooms together and runs them until the process is told to stop.
 
 use crate::config::Config;
-use crate::shipped;
+use crate::{secrets, shipped};
 use anyhow::Context;
 use rowhouse_base::secret::Secret;
 use rowhouse_control::adapters::{DataPort, GuestPort};
-use rowhouse_control::{Control, ControlConfig, FirstStart};
+use rowhouse_control::{Control, ControlConfig, ControlUrl, FirstStart};
 use rowhouse_data::{Data, DataConfig};
 use rowhouse_front::{Front, FrontConfig, Readiness, ServerConfig};
 use rowhouse_guest::{GuestConfig, Guests};
 use rowhouse_tenant::{BaseAddress, Directory, Snapshot};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::future::Future;
-use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
@@ -31,6 +30,8 @@ pub(crate) struct Server {
     /// Speaks for this machine's operator.
     pub(crate) operator_token: Secret,
     front: Arc<Front>,
+    guests: Arc<Guests>,
+    data: Arc<Data>,
     listener: TcpListener,
     serving: ServerConfig,
     drain_wait: Duration,
@@ -50,6 +51,8 @@ impl Server {
         let local = listener.local_addr().context("learn the listener's address")?;
 
         let data = Data::new(DataConfig {
+            servers: config.data_servers.clone(),
+            key: secrets::data_key(dir, config.key_file.as_deref())?,
             sql_threads: config.sql_threads,
             open_connections: config.open_connections,
             ..DataConfig::new(dir)
@@ -61,7 +64,7 @@ impl Server {
         let control = Control::open(
             control_config(config, local),
             Arc::clone(&directory),
-            Arc::new(DataPort(data)),
+            Arc::new(DataPort(Arc::clone(&data))),
             Arc::new(GuestPort(Arc::clone(&guests))),
         )
         .await
@@ -76,7 +79,7 @@ impl Server {
             config: FrontConfig { scheme: config.scheme.clone() },
             directory,
             identity: Arc::clone(&identity),
-            guests,
+            guests: Arc::clone(&guests),
             console: rowhouse_control::router(Arc::clone(&control))
                 .merge(rowhouse_control::console::router(Arc::clone(&control), identity)),
             readiness: Readiness::default(),
@@ -92,6 +95,8 @@ impl Server {
             first,
             operator_token,
             front: Arc::new(front),
+            guests,
+            data,
             listener,
             serving,
             drain_wait: config.drain_wait,
@@ -107,7 +112,8 @@ impl Server {
     /// Serves until `stop` is done; then is not ready for a while, and finishes what is in flight.
     pub(crate) async fn run(self, stop: impl Future<Output = ()>) {
         let (end, ended) = watch::channel(false);
-        self.control.start(ended);
+        self.control.start(ended.clone());
+        rowhouse_base::tasks::spawn("housekeeping", keep_house(self.guests, Arc::clone(&self.data), ended));
         self.front.readiness.set_ready();
         let readiness = self.front.readiness.clone();
         let wait = self.drain_wait;
@@ -120,7 +126,24 @@ impl Server {
         rowhouse_front::serve(self.listener, self.front, self.serving, drained).await;
         // Background work that nobody waits for any more ends with the sender.
         drop(end);
+        self.data.close().await;
         tracing::info!("stopped");
+    }
+}
+
+/// Lets go of what was kept for a while and not used again, until the server stops.
+async fn keep_house(guests: Arc<Guests>, data: Arc<Data>, mut ended: watch::Receiver<bool>) {
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            // Told or abandoned: either way the server has ended.
+            _ended = ended.changed() => return,
+            _now = second.tick() => {
+                guests.expire();
+                data.close_idle();
+                data.keep_spares().await;
+            }
+        }
     }
 }
 
@@ -137,12 +160,19 @@ fn guest_config(config: &Config) -> GuestConfig {
 fn control_config(config: &Config, local: SocketAddr) -> ControlConfig {
     let own = if config.scheme == "https" { 443 } else { 80 };
     let port = Some(config.public_port.unwrap_or(local.port())).filter(|port| *port != own);
+    let database =
+        config.control_url.clone().unwrap_or_else(|| ControlUrl::file(config.data_dir.join("control.db")));
     ControlConfig {
         scheme: config.scheme.clone(),
+        connections: config.control_connections,
         limits: config.limits.clone(),
         trash_period: config.trash_period,
+        data_servers: config.data_servers.iter().map(|server| server.name.clone()).collect(),
+        default_server: config.default_server.clone(),
+        max_archive_bytes: config.max_archive_bytes,
+        saved_dir: config.data_dir.join("saved"),
         sync_interval: config.sync_interval,
-        ..ControlConfig::at(config.data_dir.join("control.db"), port)
+        ..ControlConfig::at(database, port)
     }
 }
 
@@ -182,13 +212,6 @@ async fn keep_token(dir: &Path, control: &Control, new: Option<&Secret>) -> anyh
         }
         (None, Err(error)) => return Err(error).with_context(|| format!("read {}", path.display())),
     };
-    let draft = path.with_extension("draft");
-    let write = || -> std::io::Result<()> {
-        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&draft)?;
-        writeln!(file, "{}", token.reveal())?;
-        file.sync_all()?;
-        fs::rename(&draft, &path)
-    };
-    write().with_context(|| format!("write {}", path.display()))?;
+    secrets::write(&path, &token)?;
     Ok(token)
 }

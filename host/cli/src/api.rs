@@ -12,8 +12,10 @@ use std::fmt::Write as _;
 use std::io::Read;
 use std::time::Duration;
 use ureq::http::{HeaderValue, Method, Request, Response, header};
-use ureq::{AsSendBody, Body, SendBody};
+use ureq::{AsSendBody, Body, BodyReader, SendBody};
 
+/// The media type of an archive.
+pub(crate) const ARCHIVE: &str = "application/zstd";
 const PREFIX: &str = "/-/api/v1";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// An activation for thousands of tenants answers when the last one has moved.
@@ -54,6 +56,21 @@ impl Target {
 pub(crate) struct Answer {
     pub status: u16,
     pub body: Value,
+}
+
+/// An archive on its way.
+pub(crate) struct Archive<'a> {
+    api: &'a Api,
+    /// What the server calls it.
+    pub file: String,
+    body: BodyReader<'static>,
+}
+
+impl Archive<'_> {
+    /// The next bytes; none at the end. An archive that broke off is no answer of the server.
+    pub(crate) fn next(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
+        self.body.read(buffer).map_err(|error| self.api.unreachable(ureq::Error::Io(error)))
+    }
 }
 
 /// A server and the token to use there.
@@ -114,16 +131,42 @@ impl Api {
         }
     }
 
-    /// Sends bytes of a module. The server may refuse before the bytes are sent.
-    pub(crate) fn upload(&self, target: &Target, bytes: impl Read, length: usize) -> Result<Answer, Failure> {
+    /// Sends bytes of a module or an archive. The server may refuse before the bytes are sent.
+    pub(crate) fn upload(
+        &self,
+        method: Method,
+        target: &Target,
+        kind: &str,
+        bytes: impl Read,
+        length: u64,
+    ) -> Result<Answer, Failure> {
         let mut bytes = bytes;
         let request = Request::builder()
-            .method(Method::POST)
+            .method(method)
             .uri(format!("{}{}", self.url, target.0))
-            .header(header::CONTENT_TYPE, "application/wasm")
+            .header(header::CONTENT_TYPE, kind)
             .header(header::CONTENT_LENGTH, length)
             .header(header::EXPECT, "100-continue");
         self.finish(request.body(SendBody::from_reader(&mut bytes)))
+    }
+
+    /// Asks for an archive. It is read by whoever gets it.
+    pub(crate) fn archive(&self, target: &Target) -> Result<Archive<'_>, Failure> {
+        let request = Request::builder().method(Method::GET).uri(format!("{}{}", self.url, target.0));
+        let response = self.ask(request.body(()))?;
+        let text_of = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        if !response.status().is_success() {
+            return match self.read(response) {
+                Ok(_) => Err(self.foreign("an answer that is no archive")),
+                Err(failure) => Err(failure),
+            };
+        }
+        if text_of(header::CONTENT_TYPE) != Some(ARCHIVE) {
+            return Err(self.foreign("an answer that is no archive"));
+        }
+        let file = text_of(header::CONTENT_DISPOSITION).and_then(|text| text.split('"').nth(1));
+        let file = file.unwrap_or_default().to_owned();
+        Ok(Archive { api: self, file, body: response.into_body().into_reader() })
     }
 
     /// Reads a list page by page, up to `most` items, and gives it as one document.
@@ -151,18 +194,24 @@ impl Api {
     }
 
     fn finish<B: AsSendBody>(&self, request: ureq::http::Result<Request<B>>) -> Result<Answer, Failure> {
+        let response = self.ask(request)?;
+        self.read(response)
+    }
+
+    fn ask<B: AsSendBody>(&self, request: ureq::http::Result<Request<B>>) -> Result<Response<Body>, Failure> {
         let mut request = request.map_err(|error| self.unreachable(error.into()))?;
         let headers = request.headers_mut();
-        headers
-            .insert(header::ACCEPT, HeaderValue::from_static("application/json, application/problem+json"));
+        headers.insert(
+            header::ACCEPT,
+            HeaderValue::from_static("application/json, application/problem+json, */*"),
+        );
         if let Some(token) = &self.token {
             let mut value = HeaderValue::try_from(format!("Bearer {}", token.reveal()))
                 .map_err(|_secret| Failure::usage("the token has characters that no token has"))?;
             value.set_sensitive(true);
             headers.insert(header::AUTHORIZATION, value);
         }
-        let response = self.agent.run(request).map_err(|error| self.unreachable(error))?;
-        self.read(response)
+        self.agent.run(request).map_err(|error| self.unreachable(error))
     }
 
     fn read(&self, mut response: Response<Body>) -> Result<Answer, Failure> {

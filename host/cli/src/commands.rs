@@ -1,6 +1,7 @@
 //! The client commands, one file per noun: its arguments and what they do.
 
 mod audit;
+mod data_server;
 mod documents;
 mod domain;
 mod member;
@@ -37,6 +38,9 @@ pub enum ClientCommand {
     /// API tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Where sites keep their databases
+    #[command(subcommand)]
+    DataServer(data_server::DataServerCommand),
     /// Who changed what, newest first
     Audit(audit::AuditArgs),
     /// Version and state of the server
@@ -77,6 +81,7 @@ pub(crate) fn run(
         ClientCommand::Module(command) => module::run(command, &api, screen),
         ClientCommand::User(command) => user::run(command, &api, screen),
         ClientCommand::Token(command) => token::run(command, &api, screen),
+        ClientCommand::DataServer(command) => data_server::run(&command, &api, screen),
         ClientCommand::Audit(args) => audit::run(&args, &api, screen),
         ClientCommand::Status => status::run(&api, screen),
         ClientCommand::Completions { .. } | ClientCommand::Man { .. } => Ok(()),

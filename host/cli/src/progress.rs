@@ -53,8 +53,17 @@ impl Progress {
         self.0.set_position(position);
     }
 
+    /// Bytes on their way from the server, of unknown number.
+    pub(crate) fn download(screen: &mut Screen<'_>, what: &str) -> io::Result<Self> {
+        let bar = ProgressBar::with_draw_target(None, target(screen));
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {bytes} {elapsed}") {
+            bar.set_style(style);
+        }
+        Self::begin(screen, bar, what)
+    }
+
     /// A handle that counts what is read through it.
-    pub(crate) fn reading<'a>(&self, bytes: &'a [u8]) -> impl io::Read + 'a {
+    pub(crate) fn reading<R: io::Read>(&self, bytes: R) -> impl io::Read + use<R> {
         let bar = self.0.clone();
         bar.wrap_read(bytes)
     }

@@ -1,5 +1,6 @@
 //! Whole commands against a stub of the server: what they ask, print, and end with.
 
+mod archives;
 mod stub;
 
 use crate::screen::Screen;
@@ -65,7 +66,7 @@ fn tenant(name: &str) -> Value {
         "locale": "en-GB", "time_zone": "Europe/London", "settings": {"tagline": "On the river"},
         "release": {"name": "site@1.0.0", "digest": "ab".repeat(32)}, "previous_release": null,
         "schema_version": 3, "revision": 7, "created_at": "2026-03-01T09:30:00Z", "trash_until": null,
-        "unheard_of": true
+        "data_server": "local", "operation": null, "unheard_of": true
     })
 }
 
@@ -82,9 +83,9 @@ fn a_list_is_a_table_for_people_and_the_document_for_programs() {
     let server = Stub::start(page);
     let people = run(&server.url, "tenant list --search ro&w");
     let expected = "\
-NAME    TITLE        STATE   RELEASE     ADDRESS
-rowing  Rowing Club  active  site@1.0.0  http://rowing.localhost:8080/
-chess   Rowing Club  active  site@1.0.0  http://chess.localhost:8080/
+NAME    TITLE        STATE   RELEASE     SERVER  ADDRESS
+rowing  Rowing Club  active  site@1.0.0  local   http://rowing.localhost:8080/
+chess   Rowing Club  active  site@1.0.0  local   http://chess.localhost:8080/
 ";
     assert_eq!((people.code, people.out.as_str()), (0, expected));
     assert_eq!(server.lines()[1], "GET /-/api/v1/tenants?search=ro%26w&limit=200&cursor=c1");
@@ -244,7 +245,7 @@ fn setting_sends_only_what_was_named() {
         json!({"settings": {"tagline": "a=b", "empty": "", "motto": null}, "url_prefix": false})
     );
     assert_eq!(run(&server.url, "tenant set rowing").code, 2);
-    assert!(ran.out.contains("release     site@1.0.0 (abababababab)\n"), "{}", ran.out);
+    assert!(ran.out.contains("release      site@1.0.0 (abababababab)\n"), "{}", ran.out);
 }
 
 #[test]

@@ -35,6 +35,8 @@ pub(crate) struct Tenant {
     pub revision: u64,
     pub created_at: String,
     pub trash_until: Option<String>,
+    pub data_server: String,
+    pub operation: Option<String>,
 }
 
 /// A release as a name, or as a record that has one.
@@ -70,9 +72,33 @@ impl ReleaseLabel {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Usage {
+    pub data_server: String,
     pub database_bytes: u64,
     pub file_bytes: u64,
     pub files: u64,
+    pub database_limit: u64,
+    pub file_bytes_limit: u64,
+    pub files_limit: u64,
+    pub tables: Option<Vec<TableRows>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct TableRows {
+    pub name: String,
+    pub rows: u64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct DataServer {
+    pub name: String,
+    pub engine: String,
+    pub isolation: String,
+    pub reachable: bool,
+    pub tenants: u64,
+    pub connections: u64,
+    pub default: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -105,8 +131,19 @@ pub(crate) struct Release {
     pub imports: Vec<String>,
     pub schema_version: Option<i64>,
     pub has_upgrade: bool,
+    #[serde(default)]
+    pub reuse: Option<Reuse>,
     pub pushed_at: String,
     pub tenants: u64,
+}
+
+/// How an instance may be used again.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct Reuse {
+    /// Requests that one instance answers at most.
+    pub requests: u32,
+    /// How long it waits for the next one, in milliseconds.
+    pub idle_ms: u64,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,5 +1,6 @@
 //! The ports over the real rooms, one file each. The composition root makes both.
 
+mod archive;
 mod data;
 mod guest;
 

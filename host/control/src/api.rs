@@ -4,6 +4,7 @@
 //! RFC 9457 problem details, whatever made them. What a test of coverage walks is the OpenAPI document.
 
 mod activations;
+mod archives;
 mod auth;
 mod document;
 mod input;
@@ -11,7 +12,9 @@ mod limits;
 mod people;
 mod problem;
 mod releases;
+mod servers;
 mod status;
+mod stream;
 mod tenants;
 mod tokens;
 
@@ -46,6 +49,12 @@ pub fn router(control: Arc<Control>) -> Router {
         .route("/tenants/{name}/suspend", post(tenants::suspend))
         .route("/tenants/{name}/resume", post(tenants::resume))
         .route("/tenants/{name}/usage", get(tenants::usage))
+        .route("/tenants/import", post(archives::import))
+        .route("/tenants/{name}/archive", get(archives::export).put(archives::restore))
+        .route("/tenants/{name}/clone", post(archives::clone))
+        .route("/tenants/{name}/move", post(archives::relocate))
+        .route("/tenants/{name}/reset", post(archives::reset))
+        .route("/data-servers", get(servers::list))
         .route("/tenants/{name}/members", get(people::members))
         .route("/tenants/{name}/members/{user}", put(people::set_member).delete(people::remove_member))
         .route("/releases", get(releases::list).post(releases::push))

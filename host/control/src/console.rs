@@ -7,6 +7,7 @@
 
 mod answer;
 mod gate;
+mod operations;
 mod overview;
 mod people;
 mod releases;
@@ -49,6 +50,9 @@ pub fn router(control: Arc<Control>, identity: Arc<Identity>) -> Router {
         .route("/-/console/tenants/{name}/release", post(site::move_to_release))
         .route("/-/console/tenants/{name}/suspend", get(sites::ask_suspend).post(sites::suspend))
         .route("/-/console/tenants/{name}/resume", post(sites::resume))
+        .route("/-/console/tenants/{name}/clone", post(operations::clone))
+        .route("/-/console/tenants/{name}/move", get(operations::ask_move).post(operations::relocate))
+        .route("/-/console/tenants/{name}/reset", get(operations::ask_reset).post(operations::reset))
         .route("/-/console/tenants/{name}/delete", get(sites::ask_delete).post(sites::delete))
         .route("/-/console/releases/{release}", get(releases::show))
         .route("/-/console/releases/{release}/activate", get(releases::ask_activate).post(releases::activate))

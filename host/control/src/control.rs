@@ -2,9 +2,10 @@
 
 use crate::error::ControlError;
 use crate::ports::{SiteModules, TenantData};
-use crate::store::{DatabaseError, Store};
+use crate::services::Claims;
+use crate::store::{ControlUrl, DatabaseError, Store};
 use crate::sync::Reconciler;
-use rowhouse_base::{Limits, tasks};
+use rowhouse_base::{DataServerName, Limits, tasks};
 use rowhouse_identity::{HashCost, Identity, PasswordError, SignInLimits};
 use rowhouse_tenant::Directory;
 use std::fmt;
@@ -17,8 +18,10 @@ use tokio::sync::{Mutex, oneshot, watch};
 /// What the operator configured.
 #[derive(Clone, Debug)]
 pub struct ControlConfig {
-    /// The control database's file; its folder exists.
-    pub database: PathBuf,
+    /// Where the control database is.
+    pub database: ControlUrl,
+    /// Connections to it, where it is on a server.
+    pub connections: u32,
     /// `http` or `https`, as visitors use it.
     pub scheme: String,
     /// The port in URLs, where it is not the scheme's own.
@@ -27,6 +30,14 @@ pub struct ControlConfig {
     pub limits: Limits,
     /// How long a deleted tenant is kept.
     pub trash_period: Duration,
+    /// The data servers, as the data room has them.
+    pub data_servers: Vec<DataServerName>,
+    /// Where tenants are made where nothing is said; one of these.
+    pub default_server: DataServerName,
+    /// Bytes of an archive that the API takes.
+    pub max_archive_bytes: u64,
+    /// Folder for content that a restore is replacing.
+    pub saved_dir: PathBuf,
     /// How often the reconciler looks by itself.
     pub sync_interval: Duration,
     /// What a password hash costs.
@@ -36,15 +47,20 @@ pub struct ControlConfig {
 }
 
 impl ControlConfig {
-    /// The defaults, with a database at this path, reached at `http` on this port.
+    /// The defaults, with the control database in this place, reached at `http` on this port.
     #[must_use]
-    pub fn at(database: PathBuf, port: Option<u16>) -> Self {
+    pub fn at(database: impl Into<ControlUrl>, port: Option<u16>) -> Self {
         Self {
-            database,
+            database: database.into(),
+            connections: 8,
             scheme: "http".to_owned(),
             port,
             limits: Limits::default(),
             trash_period: Duration::from_secs(7 * 24 * 3600),
+            data_servers: vec![DataServerName::local()],
+            default_server: DataServerName::local(),
+            max_archive_bytes: 16 << 30,
+            saved_dir: PathBuf::from("rowhouse-data/saved"),
             sync_interval: Duration::from_secs(2),
             hash_cost: HashCost::default(),
             sign_in_limits: SignInLimits::default(),
@@ -74,6 +90,8 @@ pub struct Control {
     pub(crate) reconciler: Reconciler,
     /// Held while an activation runs in this process.
     pub(crate) activating: Arc<Mutex<()>>,
+    /// Tenants that this process works for.
+    pub(crate) claims: Claims,
 }
 
 impl fmt::Debug for Control {
@@ -93,7 +111,7 @@ impl Control {
         data: Arc<dyn TenantData>,
         modules: Arc<dyn SiteModules>,
     ) -> Result<Arc<Self>, OpenError> {
-        let store = Store::open(&config.database).await?;
+        let store = Store::open(&config.database, config.connections).await?;
         let identity =
             Arc::new(Identity::new(Arc::new(store.clone()), config.hash_cost, config.sign_in_limits)?);
         let reconciler = Reconciler::new(
@@ -103,8 +121,18 @@ impl Control {
             Arc::clone(&identity),
             Arc::new(config.limits.clone()),
         );
-        let activating = Arc::default();
-        Ok(Arc::new(Self { config, store, directory, identity, data, modules, reconciler, activating }))
+        let (activating, claims) = (Arc::default(), Claims::default());
+        Ok(Arc::new(Self {
+            config,
+            store,
+            directory,
+            identity,
+            data,
+            modules,
+            reconciler,
+            activating,
+            claims,
+        }))
     }
 
     /// The identity room, for the front room and the console.

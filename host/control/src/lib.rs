@@ -30,7 +30,7 @@ pub use api::router;
 pub use control::{Control, ControlConfig, OpenError};
 pub use error::{ControlError, FieldError};
 pub use services::bootstrap::{FirstStart, ShippedModule};
-pub use store::DatabaseError;
+pub use store::{ControlUrl, DatabaseError, UrlError};
 
 #[cfg(test)]
 mod stub;

@@ -3,12 +3,13 @@
 //! The traits let tests put in stubs that fail at a chosen step; the real ones are in `adapters`.
 
 use bytes::Bytes;
-use rowhouse_base::Digest;
 use rowhouse_base::id::TenantId;
+use rowhouse_base::{DataServerName, Digest};
 use rowhouse_tenant::Tenant;
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
+use std::io::{Read, Write};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -55,7 +56,96 @@ pub struct Kept {
     pub file_bytes: u64,
 }
 
-/// Databases and files of tenants. Every method may be repeated after a crash.
+/// What an archive says of the tenant it was made of, for making a tenant of it. What belongs to the
+/// server, such as its id and its people, is not in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArchiveFacts {
+    /// The slug.
+    pub name: String,
+    /// The title for people.
+    pub title: String,
+    /// Host names of its own.
+    pub addresses: Vec<String>,
+    /// Whether `/NAME/` on the base host led there.
+    pub url_prefix: bool,
+    /// What the guest may read.
+    pub settings: BTreeMap<String, String>,
+    /// BCP 47 language tag.
+    pub locale: String,
+    /// IANA time zone.
+    pub time_zone: String,
+    /// NAME@VERSION of the release it ran.
+    pub release: Option<String>,
+    /// SHA-256 of that release's bytes.
+    pub release_digest: Option<Digest>,
+    /// The newest migration it had, 0 for none.
+    pub schema_version: u32,
+    /// Of all migrations it had; none before the first.
+    pub fingerprint: Option<Digest>,
+}
+
+/// How much an archive holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Tables.
+    pub tables: u64,
+    /// Rows of all tables.
+    pub rows: u64,
+    /// Number of files.
+    pub files: u64,
+    /// Their size.
+    pub file_bytes: u64,
+}
+
+/// What one table holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableContent {
+    /// The guest's name of it.
+    pub name: String,
+    /// Number of rows.
+    pub rows: u64,
+    /// Of all rows, whatever their order and the engine.
+    pub hash: String,
+}
+
+/// A data server, as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerState {
+    /// As in the configuration.
+    pub name: DataServerName,
+    /// `sqlite`, `postgresql` or `mysql`.
+    pub engine: String,
+    /// `database` or `prefix`.
+    pub isolation: String,
+    /// Whether it answers.
+    pub reachable: bool,
+    /// Connections of this process to it.
+    pub connections: u64,
+}
+
+/// Why an archive was not taken.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum StageError {
+    /// What is wrong with it.
+    #[error("{0}")]
+    Faulty(String),
+    /// It could not be looked at.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+/// An archive that is here, whole and verified. It goes with its value.
+pub trait StagedArchive: Send + Sync {
+    /// What it says of its tenant.
+    fn facts(&self) -> &ArchiveFacts;
+
+    /// Fills an empty, migrated tenant with its content and compares the two. What it put in is taken out
+    /// again where that fails.
+    fn load(self: Box<Self>, tenant: &Arc<Tenant>) -> PortFuture<'_, Counts>;
+}
+
+/// Databases and files of tenants. A tenant's database is on its data server, its files are in the data
+/// folder wherever that is. Every method may be repeated after a crash.
 pub trait TenantData: Send + Sync {
     /// Makes database and folder. Nothing happens where they are.
     fn provision<'a>(&'a self, tenant: &'a Arc<Tenant>) -> PortFuture<'a, ()>;
@@ -68,16 +158,47 @@ pub trait TenantData: Send + Sync {
     ) -> PortFuture<'a, SchemaState>;
 
     /// Removes everything of a tenant, and tells what it was. Nothing happens where nothing is.
-    fn remove(&self, id: TenantId) -> PortFuture<'_, Kept>;
+    fn remove<'a>(&'a self, tenant: &'a Arc<Tenant>) -> PortFuture<'a, Kept>;
+
+    /// Removes the tenant's database from its data server; files stay. Nothing happens where there is none.
+    fn remove_database<'a>(&'a self, tenant: &'a Arc<Tenant>) -> PortFuture<'a, ()>;
 
     /// Looks again for anything of a tenant.
-    fn rescan(&self, id: TenantId) -> PortFuture<'_, Kept>;
+    fn rescan<'a>(&'a self, tenant: &'a Arc<Tenant>) -> PortFuture<'a, Kept>;
 
     /// What a tenant keeps.
-    fn usage(&self, id: TenantId) -> PortFuture<'_, Kept>;
+    fn usage<'a>(&'a self, tenant: &'a Arc<Tenant>) -> PortFuture<'a, Kept>;
 
-    /// All tenants of which something is kept.
+    /// All tenants of which something is in the data folder.
     fn list_ids(&self) -> PortFuture<'_, Vec<TenantId>>;
+
+    /// Removes what the data folder has of a tenant that is gone.
+    fn sweep(&self, id: TenantId) -> PortFuture<'_, ()>;
+
+    /// Writes an archive of the tenant as it is at one moment, and flushes it at the end. `to` is written, flushed
+    /// and dropped on a thread that may block.
+    fn export<'a>(
+        &'a self,
+        tenant: &'a Arc<Tenant>,
+        facts: ArchiveFacts,
+        to: Box<dyn Write + Send>,
+    ) -> PortFuture<'a, Counts>;
+
+    /// Reads an archive and verifies all of it. `from` is read on a thread that may block.
+    fn stage(&self, from: Box<dyn Read + Send>) -> PortFuture<'_, Box<dyn StagedArchive>, StageError>;
+
+    /// Fills the empty, migrated database of `to` with the rows of `from`, which is the same tenant on another
+    /// server, and compares the two.
+    fn transfer<'a>(&'a self, from: &'a Arc<Tenant>, to: &'a Arc<Tenant>) -> PortFuture<'a, ()>;
+
+    /// What each table holds.
+    fn content<'a>(&'a self, tenant: &'a Arc<Tenant>) -> PortFuture<'a, Vec<TableContent>>;
+
+    /// Empties database and files; both are there after, with nothing in them.
+    fn reset<'a>(&'a self, tenant: &'a Arc<Tenant>) -> PortFuture<'a, ()>;
+
+    /// The data servers, each asked whether it is there.
+    fn servers(&self) -> PortFuture<'_, Vec<ServerState>>;
 }
 
 /// What a check found in a component.

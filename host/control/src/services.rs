@@ -5,11 +5,20 @@ pub(crate) mod activations;
 pub(crate) mod bootstrap;
 mod create;
 mod delete;
+mod export;
+mod import;
+mod operations;
 mod people;
 mod recover;
 mod releases;
+mod relocate;
+mod reset;
+mod restore;
 mod tenants;
 mod tokens;
+mod usage;
+
+pub(crate) use operations::Claims;
 
 /// The setting that names the release which new tenants get.
 pub(crate) const DEFAULT_RELEASE: &str = "default-release";

@@ -4,9 +4,14 @@
 //! order of commits the order of numbers), then writes rows that carry the new generation, then the
 //! audit row. Texts are portable: `$n` placeholders, no upserts, no RETURNING; what an engine does
 //! differently lives in `dialect`.
+//!
+//! Why whoever reads generation g has everything up to g and nothing after: a change waits for the row of
+//! the generation until the one before it is committed, so commits come in the order of the numbers; and
+//! [`Store::news`] reads the number and the rows in one transaction that sees one moment.
 
 mod activations;
 mod dialect;
+mod error;
 mod identity;
 mod people;
 mod releases;
@@ -14,53 +19,19 @@ mod schema;
 mod tenants;
 mod trail;
 
+pub use dialect::{ControlUrl, UrlError};
+pub use error::DatabaseError;
+
 pub(crate) use activations::{ActivationRow, MoveRow, MoveState};
 pub(crate) use releases::ReleaseRow;
-pub(crate) use tenants::{TenantRow, state_counts};
+pub(crate) use tenants::{Operation, TenantRow, state_counts};
 pub(crate) use trail::{AuditRow, ReceiptRow};
 
-use dialect::{Pools, Row, Tx, sql};
+use dialect::{Fate, Pools, Row, Tx, fate, sql};
 use rowhouse_base::Timestamp;
 use rowhouse_base::id::TenantId;
-use sqlx::Row as _;
 use std::error::Error;
-use std::path::Path;
 use std::str::FromStr;
-
-/// The control database failed.
-#[derive(Debug, thiserror::Error)]
-pub enum DatabaseError {
-    /// The engine refused or could not be reached.
-    #[error("ask the control database")]
-    Sql(#[from] sqlx::Error),
-    /// A stored value is not what this version writes.
-    #[error("read column `{column}` of the control database")]
-    Value {
-        /// The column.
-        column: &'static str,
-        /// What is wrong with it.
-        #[source]
-        source: Box<dyn Error + Send + Sync>,
-    },
-    /// The database was written by a newer version.
-    #[error("the control database has schema {found}, this server knows {known}: use the newer server")]
-    Newer {
-        /// The version found.
-        found: i64,
-        /// The newest version known here.
-        known: i64,
-    },
-}
-
-impl DatabaseError {
-    /// True where a row with this key is there already.
-    pub(crate) fn is_duplicate(&self) -> bool {
-        match self {
-            Self::Sql(sqlx::Error::Database(error)) => error.is_unique_violation(),
-            _ => false,
-        }
-    }
-}
 
 type Result<T> = std::result::Result<T, DatabaseError>;
 
@@ -71,19 +42,32 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens the database file, makes it where there is none, and brings its schema up to date.
-    pub(crate) async fn open(path: &Path) -> Result<Self> {
-        let pools = dialect::open(path).await?;
-        schema::migrate(&pools.write).await?;
+    /// Opens the database, makes it where there is none, and brings its schema up to date. A server gets at most
+    /// this many connections.
+    pub(crate) async fn open(url: &ControlUrl, connections: u32) -> Result<Self> {
+        let pools = dialect::open(url, connections).await?;
+        schema::migrate(&pools).await?;
         Ok(Self { pools })
     }
 
     /// Begins a change: moves the generation and holds its row until commit.
+    ///
+    /// What is lost here is lost before anything was done, so it is begun again: most often the connection was,
+    /// because the server was started anew.
     pub(crate) async fn change(&self) -> Result<Change> {
+        match self.begin().await {
+            Err(DatabaseError::Sql(error)) if matches!(fate(&error), Fate::Lost | Fate::Undone) => {
+                self.begin().await
+            }
+            begun => begun,
+        }
+    }
+
+    async fn begin(&self) -> Result<Change> {
         let mut tx = self.pools.write.begin().await?;
-        sql("UPDATE control SET gen = gen + 1 WHERE id = 1").execute(&mut *tx).await?;
-        let row = sql("SELECT gen FROM control WHERE id = 1").fetch_one(&mut *tx).await?;
-        Ok(Change { generation: row.try_get("gen")?, at: Timestamp::now(), tx })
+        sql("UPDATE control SET gen = gen + 1 WHERE id = 1").execute(&mut tx).await?;
+        let row = sql("SELECT gen FROM control WHERE id = 1").fetch_one(&mut tx).await?;
+        Ok(Change { generation: row.get("gen")?, at: Timestamp::now(), tx })
     }
 
     /// The generation as of now.
@@ -98,13 +82,13 @@ impl Store {
             .bind(key.to_owned())
             .fetch_optional(&self.pools.read)
             .await?;
-        row.map(|row| Ok(row.try_get("value")?)).transpose()
+        row.map(|row| Ok(row.get("value")?)).transpose()
     }
 
     /// Everything that moved after a generation, read in one transaction.
     pub(crate) async fn news(&self, applied: u64) -> Result<News> {
         let mut tx = self.pools.read.begin().await?;
-        let row = sql("SELECT gen, horizon FROM control WHERE id = 1").fetch_one(&mut *tx).await?;
+        let row = sql("SELECT gen, horizon FROM control WHERE id = 1").fetch_one(&mut tx).await?;
         let current = generation(&row, "gen")?;
         // Tombstones up to the horizon are gone: who is older than that begins from nothing.
         let whole = applied < generation(&row, "horizon")?;
@@ -115,11 +99,11 @@ impl Store {
              UNION ALL SELECT COUNT(*) FROM membership_changes WHERE gen > $2")
         .bind(after)
         .bind(after)
-        .fetch_all(&mut *tx)
+        .fetch_all(&mut tx)
         .await?;
         let mut people_changed = false;
         for row in people {
-            people_changed |= row.try_get::<i64, _>("n")? > 0;
+            people_changed |= row.get::<i64>("n")? > 0;
         }
         tx.rollback().await?;
         Ok(News { generation: current, whole, changed, removed, people_changed })
@@ -130,14 +114,13 @@ impl Store {
         let mut change = self.change().await?;
         let row = sql("SELECT MAX(gen) AS newest FROM tombstones WHERE removed_at < $1")
             .bind(before.0)
-            .fetch_one(&mut *change.tx)
+            .fetch_one(&mut change.tx)
             .await?;
-        let Some(newest) = row.try_get::<Option<i64>, _>("newest")? else { return Ok(0) };
-        sql("UPDATE control SET horizon = $1 WHERE id = 1").bind(newest).execute(&mut *change.tx).await?;
-        let gone =
-            sql("DELETE FROM tombstones WHERE gen <= $1").bind(newest).execute(&mut *change.tx).await?;
+        let Some(newest) = row.get::<Option<i64>>("newest")? else { return Ok(0) };
+        sql("UPDATE control SET horizon = $1 WHERE id = 1").bind(newest).execute(&mut change.tx).await?;
+        let gone = sql("DELETE FROM tombstones WHERE gen <= $1").bind(newest).execute(&mut change.tx).await?;
         change.commit().await?;
-        Ok(gone.rows_affected())
+        Ok(gone)
     }
 }
 
@@ -168,13 +151,13 @@ impl Change {
 
     /// Sets, or with none removes, a setting of the server as a whole.
     pub(crate) async fn set(&mut self, key: &str, value: Option<&str>) -> Result<()> {
-        sql("DELETE FROM settings WHERE name = $1").bind(key.to_owned()).execute(&mut *self.tx).await?;
+        sql("DELETE FROM settings WHERE name = $1").bind(key.to_owned()).execute(&mut self.tx).await?;
         if let Some(value) = value {
             sql("INSERT INTO settings (name, value, gen) VALUES ($1, $2, $3)")
                 .bind(key.to_owned())
                 .bind(value.to_owned())
                 .bind(self.generation)
-                .execute(&mut *self.tx)
+                .execute(&mut self.tx)
                 .await?;
         }
         Ok(())
@@ -184,19 +167,29 @@ impl Change {
     pub(crate) async fn setting(&mut self, key: &str) -> Result<Option<String>> {
         let row = sql("SELECT value FROM settings WHERE name = $1")
             .bind(key.to_owned())
-            .fetch_optional(&mut *self.tx)
+            .fetch_optional(&mut self.tx)
             .await?;
-        row.map(|row| Ok(row.try_get("value")?)).transpose()
+        row.map(|row| Ok(row.get("value")?)).transpose()
     }
 
     /// Makes the change durable and visible.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Unknown`] where the connection was lost meanwhile; after any other error nothing happened.
     pub(crate) async fn commit(self) -> Result<()> {
-        Ok(self.tx.commit().await?)
+        if self.tx.failed() {
+            return Err(DatabaseError::Failed);
+        }
+        // An engine that says why it did not commit did not; all else leaves the question open.
+        self.tx.commit().await.map_err(|error| match &error {
+            sqlx::Error::Database(_) if fate(&error) != Fate::Lost => DatabaseError::Sql(error),
+            _ => DatabaseError::Unknown(error),
+        })
     }
 }
 
 fn generation(row: &Row, column: &'static str) -> Result<u64> {
-    u64::try_from(row.try_get::<i64, _>(column)?).map_err(|error| value(column, error))
+    u64::try_from(row.get::<i64>(column)?).map_err(|error| value(column, error))
 }
 
 fn number(generation: u64) -> i64 {
@@ -213,7 +206,7 @@ where
     T: FromStr,
     T::Err: Into<Box<dyn Error + Send + Sync>>,
 {
-    row.try_get::<String, _>(column)?.parse().map_err(|error| value(column, error))
+    row.get::<String>(column)?.parse().map_err(|error| value(column, error))
 }
 
 /// Like [`parsed`], for columns that may be NULL.
@@ -222,13 +215,13 @@ where
     T: FromStr,
     T::Err: Into<Box<dyn Error + Send + Sync>>,
 {
-    let text: Option<String> = row.try_get(column)?;
+    let text: Option<String> = row.get(column)?;
     text.map(|text| text.parse().map_err(|error| value(column, error))).transpose()
 }
 
 /// Reads a column that holds JSON.
 fn json<T: serde::de::DeserializeOwned>(row: &Row, column: &'static str) -> Result<T> {
-    serde_json::from_str(&row.try_get::<String, _>(column)?).map_err(|error| value(column, error))
+    serde_json::from_str(&row.get::<String>(column)?).map_err(|error| value(column, error))
 }
 
 /// Writes what [`json`] reads.
@@ -237,11 +230,11 @@ fn to_json(column: &'static str, what: &impl serde::Serialize) -> Result<String>
 }
 
 fn timestamp(row: &Row, column: &'static str) -> Result<Timestamp> {
-    Ok(Timestamp(row.try_get(column)?))
+    Ok(Timestamp(row.get(column)?))
 }
 
 fn flag(row: &Row, column: &'static str) -> Result<bool> {
-    Ok(row.try_get::<i64, _>(column)? != 0)
+    Ok(row.get::<i64>(column)? != 0)
 }
 
 /// A LIKE pattern that finds this text anywhere, with `!` as its escape character.

@@ -1,22 +1,22 @@
 //! Stand-ins for the data and guest rooms in tests: they remember what was asked and fail where they are told to.
 
-use crate::ports::{
-    CheckError, Kept, Migration, ModuleFacts, PortError, PortFuture, SchemaState, SiteModules, TenantData,
-};
-use crate::{Control, ControlConfig};
+use crate::ports::{CheckError, Migration, ModuleFacts, PortError, PortFuture, SiteModules};
+use crate::tests::{Database, TestDatabase};
+use crate::{Control, ControlConfig, ControlUrl};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use rowhouse_base::id::TenantId;
 use rowhouse_base::secret::Secret;
-use rowhouse_base::{Digest, Hostname};
+use rowhouse_base::{DataServerName, Digest, Hostname};
 use rowhouse_identity::{HashCost, Operator};
 use rowhouse_tenant::{BaseAddress, Directory, Snapshot, Tenant};
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use tempfile::TempDir;
+use tokio::sync::Notify;
 
 /// Where a stub fails.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -29,17 +29,38 @@ pub(crate) enum Fault {
     Remove,
     /// Something is left after a removal.
     Leftover,
+    RemoveDatabase,
+    Export,
+    Load,
+    Transfer,
+    /// A row is lost on the way.
+    Lossy,
+    Reset,
     Prepare,
     /// Never returns, as if the process died there.
     HangAt(&'static str),
 }
 
-#[derive(Default)]
+/// Cloning shares what is in them.
+#[derive(Clone, Default)]
 pub(crate) struct Rooms {
-    pub(crate) faults: Mutex<HashSet<Fault>>,
-    pub(crate) databases: Mutex<HashMap<TenantId, u32>>,
-    pub(crate) ready: Mutex<HashSet<Digest>>,
-    pub(crate) calls: Mutex<Vec<String>>,
+    pub(crate) faults: Arc<Mutex<HashSet<Fault>>>,
+    pub(crate) databases: Arc<Mutex<HashMap<(TenantId, DataServerName), Database>>>,
+    pub(crate) files: Arc<Mutex<HashMap<TenantId, Vec<String>>>>,
+    pub(crate) ready: Arc<Mutex<HashSet<Digest>>>,
+    pub(crate) calls: Arc<Mutex<Vec<String>>>,
+    /// Told when a step hangs.
+    hung: Arc<Notify>,
+    /// Faults of a step that begin after so many calls of it, and hold for one or for good.
+    planned: Arc<Mutex<Vec<Planned>>>,
+}
+
+/// A fault of one step.
+struct Planned {
+    step: &'static str,
+    skip: usize,
+    fault: Fault,
+    once: bool,
 }
 
 impl Rooms {
@@ -47,78 +68,70 @@ impl Rooms {
         self.faults.lock().insert(fault);
     }
 
+    /// Fails at the next call of this step, and no more.
+    pub(crate) fn fail_once(&self, fault: Fault, step: &'static str) {
+        self.planned.lock().push(Planned { step, skip: 0, fault, once: true });
+    }
+
+    /// Fails from this step's call after so many.
+    pub(crate) fn fail_later(&self, fault: Fault, step: &'static str, skip: usize) {
+        self.planned.lock().push(Planned { step, skip, fault, once: false });
+    }
+
+    /// Hangs at this step's call after so many.
+    pub(crate) fn hang_at(&self, step: &'static str, skip: usize) {
+        self.planned.lock().push(Planned { step, skip, fault: Fault::HangAt(step), once: false });
+    }
+
     pub(crate) fn mend(&self) {
         self.faults.lock().clear();
+        self.planned.lock().clear();
+    }
+
+    /// Whether a planned fault is due with this call of a step.
+    fn due(&self, step: &str) -> Option<Fault> {
+        let mut planned = self.planned.lock();
+        let position = planned.iter().position(|fault| fault.step == step)?;
+        if planned[position].skip > 0 {
+            planned[position].skip -= 1;
+            return None;
+        }
+        if planned[position].once {
+            return Some(planned.swap_remove(position).fault);
+        }
+        Some(planned[position].fault.clone())
     }
 
     pub(crate) fn called(&self, what: &str) -> usize {
         self.calls.lock().iter().filter(|call| call.starts_with(what)).count()
     }
 
-    async fn step(&self, name: &'static str, fault: Fault) -> Result<(), PortError> {
+    /// Does work until a step in it hangs, as if the process died there.
+    pub(crate) async fn cut<T>(&self, work: impl Future<Output = T>) {
+        tokio::select! {
+            _ = work => unreachable!("no step hung"),
+            () = self.hung.notified() => {}
+        }
+    }
+
+    pub(crate) async fn step(&self, name: &'static str, fault: Fault) -> Result<(), PortError> {
         self.calls.lock().push(name.to_owned());
+        let due = self.due(name);
         let hangs = self.faults.lock().contains(&Fault::HangAt(name));
-        if hangs {
+        if hangs || due == Some(Fault::HangAt(name)) {
+            self.hung.notify_one();
             std::future::pending::<()>().await;
         }
-        if self.faults.lock().contains(&fault) { Err(PortError(format!("{name} is broken"))) } else { Ok(()) }
+        if due.as_ref() == Some(&fault) || self.faults.lock().contains(&fault) {
+            Err(PortError(format!("{name} is broken")))
+        } else {
+            Ok(())
+        }
     }
 }
 
-fn fingerprint(migrations: &[Migration]) -> Digest {
+pub(crate) fn fingerprint(migrations: &[Migration]) -> Digest {
     Digest::of(&serde_json::to_vec(migrations).unwrap())
-}
-
-impl TenantData for Rooms {
-    fn provision<'a>(&'a self, tenant: &'a Arc<Tenant>) -> PortFuture<'a, ()> {
-        Box::pin(async move {
-            self.databases.lock().entry(tenant.id).or_insert(0);
-            self.step("provision", Fault::Provision).await
-        })
-    }
-
-    fn migrate<'a>(
-        &'a self,
-        tenant: &'a Arc<Tenant>,
-        migrations: &'a [Migration],
-    ) -> PortFuture<'a, SchemaState> {
-        Box::pin(async move {
-            self.step("migrate", Fault::Migrate).await?;
-            if self.faults.lock().contains(&Fault::MigrateOf(tenant.name.to_string())) {
-                return Err(PortError("syntax error near `TABEL`".into()));
-            }
-            let version = migrations.last().map_or(0, |migration| migration.version);
-            self.databases.lock().insert(tenant.id, version);
-            Ok(SchemaState { version, fingerprint: fingerprint(migrations) })
-        })
-    }
-
-    fn remove(&self, id: TenantId) -> PortFuture<'_, Kept> {
-        Box::pin(async move {
-            self.step("remove", Fault::Remove).await?;
-            let was = self.databases.lock().remove(&id);
-            Ok(was.map_or(Kept::default(), |_| Kept { database_bytes: 4096, files: 2, file_bytes: 100 }))
-        })
-    }
-
-    fn rescan(&self, id: TenantId) -> PortFuture<'_, Kept> {
-        Box::pin(async move {
-            let left =
-                self.faults.lock().contains(&Fault::Leftover) || self.databases.lock().contains_key(&id);
-            Ok(if left { Kept { files: 1, ..Kept::default() } } else { Kept::default() })
-        })
-    }
-
-    fn usage(&self, id: TenantId) -> PortFuture<'_, Kept> {
-        Box::pin(async move {
-            let there = self.databases.lock().contains_key(&id);
-            Ok(if there { Kept { database_bytes: 4096, files: 2, file_bytes: 100 } } else { Kept::default() })
-        })
-    }
-
-    fn list_ids(&self) -> PortFuture<'_, Vec<TenantId>> {
-        Box::pin(async move { Ok(self.databases.lock().keys().copied().collect()) })
-    }
 }
 
 impl SiteModules for Rooms {
@@ -193,29 +206,31 @@ pub(crate) struct House {
     pub(crate) rooms: Arc<Rooms>,
     pub(crate) operator: Operator,
     pub(crate) token: Secret,
-    folder: TempDir,
+    database: TestDatabase,
+    saved: TempDir,
 }
 
 impl House {
     pub(crate) async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let database = TestDatabase::new().await;
         let rooms = Arc::new(Rooms::default());
-        let control = open(folder.path().join("control.db"), &rooms).await;
+        let saved = tempfile::tempdir().unwrap();
+        let control = open(database.url(), &rooms, saved.path()).await;
         let first = control.bootstrap(None).await.unwrap();
         control.recover().await.unwrap();
         let token = first.operator_token.unwrap();
         let operator = control.identity().operator_by_token(&token).await.unwrap().unwrap();
-        Self { control, rooms, operator, token, folder }
+        Self { control, rooms, operator, token, database, saved }
     }
 
     /// The same database and data, opened as after a crash.
     pub(crate) async fn restarted(&self) -> Arc<Control> {
-        open(self.folder.path().join("control.db"), &self.rooms).await
+        open(self.database.url(), &self.rooms, self.saved.path()).await
     }
 
     pub(crate) async fn push(&self, version: &str, component: &str) {
         let bytes = Bytes::from(component.to_owned());
-        self.control.push_release(&self.operator, "site", version, bytes).await.unwrap();
+        self.control.push_release(&self.operator, "site", version, None, bytes).await.unwrap();
     }
 
     pub(crate) async fn create(&self, name: &str) -> Result<crate::types::TenantView, crate::ControlError> {
@@ -227,15 +242,23 @@ impl House {
         self.control.directory.snapshot().by_name(name).cloned()
     }
 
+    /// What the folder for content that is being replaced holds.
+    pub(crate) fn saved(&self) -> usize {
+        std::fs::read_dir(self.saved.path().join("saved")).map_or(0, Iterator::count)
+    }
+
     pub(crate) fn release_of(&self, name: &str) -> Option<String> {
         self.served(name)?.release.as_ref().map(|release| release.name.to_string())
     }
 }
 
-async fn open(database: PathBuf, rooms: &Arc<Rooms>) -> Arc<Control> {
+async fn open(database: ControlUrl, rooms: &Arc<Rooms>, saved: &Path) -> Arc<Control> {
     let base = BaseAddress { domain: Hostname::parse("localhost").unwrap(), aliases: vec![] };
     let directory = Arc::new(Directory::new(Snapshot::empty(base)));
     let mut config = ControlConfig::at(database, Some(8080));
+    config.data_servers = ["local", "other"].map(|name| name.parse().unwrap()).into();
+    config.saved_dir = saved.join("saved");
+    config.max_archive_bytes = 64 << 10;
     config.hash_cost = HashCost { memory_kib: 64, passes: 1, lanes: 1 };
     Control::open(config, directory, Arc::clone(rooms) as _, Arc::clone(rooms) as _).await.unwrap()
 }

@@ -26,6 +26,24 @@ pub(crate) struct Reconciler {
     unready: Mutex<HashSet<Digest>>,
 }
 
+/// What the tenants of one turn have in common, kept once.
+#[derive(Default)]
+struct Shared {
+    releases: HashMap<ReleaseName, Arc<ReleaseRef>>,
+    words: HashSet<Arc<str>>,
+}
+
+impl Shared {
+    fn word(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.words.get(text) {
+            return Arc::clone(known);
+        }
+        let word: Arc<str> = text.into();
+        self.words.insert(Arc::clone(&word));
+        word
+    }
+}
+
 impl Reconciler {
     pub(crate) fn new(
         store: Store,
@@ -48,11 +66,11 @@ impl Reconciler {
             return Ok(());
         }
         let news = self.store.news(applied).await?;
-        let mut releases = HashMap::new();
+        let mut shared = self.shared(&news.changed).await?;
         let changed: Vec<Arc<Tenant>> =
-            news.changed.iter().map(|row| self.tenant(row, &mut releases)).collect();
-        for digest in releases.values().map(|release: &Arc<ReleaseRef>| release.digest) {
-            self.make_ready(digest).await;
+            news.changed.iter().map(|row| self.tenant_with(row, &mut shared)).collect();
+        for release in shared.releases.values() {
+            self.make_ready(release.digest).await;
         }
         if news.people_changed {
             self.identity.forget_all();
@@ -63,19 +81,28 @@ impl Reconciler {
         Ok(())
     }
 
-    /// A tenant as requests see it. Tenants of one release share its name.
-    pub(crate) fn tenant(
-        &self,
-        row: &TenantRow,
-        releases: &mut HashMap<ReleaseName, Arc<ReleaseRef>>,
-    ) -> Arc<Tenant> {
-        let release = row.release.as_ref().map(|release| match releases.get(&release.name) {
-            Some(known) => Arc::clone(known),
-            None => {
-                let shared = Arc::new(release.clone());
-                releases.insert(release.name.clone(), Arc::clone(&shared));
-                shared
+    /// The releases of these tenants, with their policies.
+    async fn shared(&self, rows: &[TenantRow]) -> Result<Shared, ControlError> {
+        let mut shared = Shared::default();
+        for release in rows.iter().filter_map(|row| row.release.as_ref()) {
+            if !shared.releases.contains_key(&release.name) {
+                let reuse = self.store.reuse_of(&release.name).await?;
+                let whole = Arc::new(ReleaseRef { reuse, ..release.clone() });
+                shared.releases.insert(release.name.clone(), whole);
             }
+        }
+        Ok(shared)
+    }
+
+    /// A tenant for work of the control plane's own, such as its migrations.
+    pub(crate) fn tenant(&self, row: &TenantRow) -> Arc<Tenant> {
+        self.tenant_with(row, &mut Shared::default())
+    }
+
+    fn tenant_with(&self, row: &TenantRow, shared: &mut Shared) -> Arc<Tenant> {
+        let release = row.release.as_ref().map(|release| match shared.releases.get(&release.name) {
+            Some(known) => Arc::clone(known),
+            None => Arc::new(release.clone()),
         });
         Arc::new(Tenant {
             id: row.id,
@@ -85,9 +112,10 @@ impl Reconciler {
             addresses: row.addresses.clone(),
             url_prefix: row.url_prefix,
             settings: row.settings.clone(),
-            locale: row.locale.clone(),
-            time_zone: row.time_zone.clone(),
+            locale: shared.word(&row.locale),
+            time_zone: shared.word(&row.time_zone),
             release,
+            data_server: row.data_server.clone(),
             revision: row.revision,
             limits: Arc::clone(&self.limits),
         })

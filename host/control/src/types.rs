@@ -2,21 +2,25 @@
 //!
 //! Times are RFC 3339 in UTC, names are snake_case.
 
+mod operations;
 mod people;
 mod releases;
 mod tenants;
 
+pub use operations::{
+    CloneTenant, DataServerList, DataServerView, ImportTenant, MoveTenant, TableView, UsageView,
+};
 pub use people::{
     AuditEntry, CreateToken, CreateUser, CreatedToken, CreatedUser, MemberView, OneTimePassword, PatchUser,
     SetRoles, TokenView, UserView,
 };
 pub use releases::{
-    ActivationFailure, ActivationView, LimitTable, LimitView, ReleaseView, StartActivation, StatusView,
-    TenantCounts,
+    ActivationFailure, ActivationView, LimitTable, LimitView, ReleaseView, ReuseView, StartActivation,
+    StatusView, TenantCounts,
 };
 pub use tenants::{
     CreateTenant, DeleteOutcome, FoundView, PatchTenant, ReceiptView, RemovedView, TenantRelease, TenantView,
-    TrashedView, UsageView,
+    TrashedView,
 };
 
 use jiff::Timestamp as Moment;
@@ -74,6 +78,11 @@ pub(crate) fn rfc3339(at: Timestamp) -> String {
     Moment::from_microsecond(at.0).unwrap_or(Moment::MAX).to_string()
 }
 
+/// A time as it stands in the name of a file, to the second.
+pub(crate) fn file_stamp(at: Timestamp) -> String {
+    Moment::from_microsecond(at.0).unwrap_or(Moment::MAX).strftime("%Y%m%dT%H%M%SZ").to_string()
+}
+
 /// A time as the API reads it.
 pub(crate) fn from_rfc3339(text: &str) -> Option<Timestamp> {
     text.parse::<Moment>().ok().map(|moment| Timestamp(moment.as_microsecond()))
@@ -89,6 +98,7 @@ mod tests {
         assert_eq!((page.items, page.next), (vec![1, 2], Some("2".to_owned())));
         assert_eq!(Page::cut(vec![1, 2], 2, ToString::to_string).next, None);
         assert_eq!(rfc3339(Timestamp(1_500_000)), "1970-01-01T00:00:01.5Z");
+        assert_eq!(file_stamp(Timestamp(1_500_000)), "19700101T000001Z");
         assert_eq!(from_rfc3339("1970-01-01T01:00:01.5+01:00"), Some(Timestamp(1_500_000)));
     }
 }

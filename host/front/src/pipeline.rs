@@ -139,8 +139,10 @@ impl Front {
         {
             return answer;
         }
-        if tenant.state == TenantState::Suspended {
-            return reply::suspended(facts.id);
+        match tenant.state {
+            TenantState::Suspended => return reply::suspended(facts.id),
+            TenantState::Moving => return reply::moving(facts.id),
+            _ => {}
         }
         let scope = Scope::Tenant(tenant.id);
         let cookies = visitor::session_cookies(request.headers());

@@ -19,6 +19,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// How long a visitor of a suspended site is told to wait.
 const SUSPENDED_RETRY: Duration = Duration::from_secs(3600);
+/// How long a visitor of a site on its way to another data server is told to wait. Most sites take less.
+const MOVING_RETRY: Duration = Duration::from_secs(30);
 
 pub(crate) type Answer = Response<OutgoingBody>;
 
@@ -72,6 +74,14 @@ pub(crate) fn suspended(id: RequestId) -> Answer {
     let text = "This site is not available at the moment. Please come back later.";
     let mut answer = error(id, StatusCode::SERVICE_UNAVAILABLE, "Temporarily closed", text);
     retry_after(&mut answer, SUSPENDED_RETRY);
+    answer
+}
+
+/// The site is on its way to another data server.
+pub(crate) fn moving(id: RequestId) -> Answer {
+    let text = "This site is being moved and will be back in a moment.";
+    let mut answer = error(id, StatusCode::SERVICE_UNAVAILABLE, "Back in a moment", text);
+    retry_after(&mut answer, MOVING_RETRY);
     answer
 }
 

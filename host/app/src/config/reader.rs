@@ -3,7 +3,8 @@
 
 use super::LogFormat;
 use anyhow::Context;
-use rowhouse_base::{Hostname, Limits};
+use rowhouse_base::{DataServerName, Hostname, Limits};
+use rowhouse_control::ControlUrl;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,9 +12,9 @@ use toml::{Table, Value};
 
 pub(super) struct Reader {
     file: String,
-    table: Table,
+    pub(super) table: Table,
     known: BTreeSet<(&'static str, &'static str)>,
-    problems: Vec<String>,
+    pub(super) problems: Vec<String>,
 }
 
 impl Reader {
@@ -29,13 +30,32 @@ impl Reader {
         target: &mut T,
         parse: impl Fn(&Value) -> Result<T, String>,
     ) {
-        self.known.insert((section, key));
-        let Some(Value::Table(settings)) = self.table.get_mut(section) else { return };
-        let Some(value) = settings.remove(key) else { return };
+        let Some(value) = self.given(section, key) else { return };
         match parse(&value) {
             Ok(parsed) => *target = parsed,
             Err(right) => self.problems.push(format!("{section}.{key}: {right}, not {value}")),
         }
+    }
+
+    /// Like [`Self::take`] for a setting that holds a password: what was given is not repeated.
+    pub(super) fn take_secret<T>(
+        &mut self,
+        section: &'static str,
+        key: &'static str,
+        target: &mut T,
+        parse: impl Fn(&Value) -> Result<T, String>,
+    ) {
+        let Some(value) = self.given(section, key) else { return };
+        match parse(&value) {
+            Ok(parsed) => *target = parsed,
+            Err(right) => self.problems.push(format!("{section}.{key}: {right}")),
+        }
+    }
+
+    fn given(&mut self, section: &'static str, key: &'static str) -> Option<Value> {
+        self.known.insert((section, key));
+        let Some(Value::Table(settings)) = self.table.get_mut(section) else { return None };
+        settings.remove(key)
     }
 
     pub(super) fn check(&mut self, holds: bool, key: &str, right: impl Fn() -> String) {
@@ -80,7 +100,7 @@ impl Reader {
                 self.known.iter().filter(|(s, _)| *s == section).map(|(_, key)| *key).collect();
             if names.is_empty() {
                 let sections: BTreeSet<&str> = self.known.iter().map(|(section, _)| *section).collect();
-                let near = nearest(&section, sections.into_iter().chain(["limits"]));
+                let near = nearest(&section, sections.into_iter().chain(["limits", "data-servers"]));
                 self.problems.push(format!("[{section}]: there is no such section{near}"));
                 continue;
             }
@@ -96,7 +116,7 @@ impl Reader {
     }
 }
 
-fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> String {
+pub(super) fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> String {
     names
         .map(|name| (strsim::levenshtein(name, wrong), name))
         .min()
@@ -119,6 +139,14 @@ pub(super) fn hostname(value: &Value) -> Result<Hostname, String> {
 pub(super) fn hostnames(value: &Value) -> Result<Vec<Hostname>, String> {
     let list = value.as_array().ok_or("a list of host names, such as [\"127.0.0.1\"]")?;
     list.iter().map(hostname).collect()
+}
+
+pub(super) fn data_server(value: &Value) -> Result<DataServerName, String> {
+    text(value)?.parse().map_err(|_malformed| "the name of a data server, such as \"local\"".to_owned())
+}
+
+pub(super) fn control_url(value: &Value) -> Result<Option<ControlUrl>, String> {
+    ControlUrl::parse(&text(value)?).map(Some).map_err(|error| error.to_string())
 }
 
 pub(super) fn scheme(value: &Value) -> Result<String, String> {
@@ -144,6 +172,15 @@ fn whole(value: &Value, least: i64) -> Result<u64, String> {
 
 pub(super) fn count<T: TryFrom<u64>>(value: &Value) -> Result<T, String> {
     T::try_from(whole(value, 1)?).map_err(|_too_large| "a smaller number".into())
+}
+
+pub(super) fn amount<T: TryFrom<u64>>(value: &Value) -> Result<T, String> {
+    T::try_from(whole(value, 0)?).map_err(|_too_large| "a smaller number".into())
+}
+
+/// One to write with and one to read with, at least.
+pub(super) fn connections(value: &Value) -> Result<u32, String> {
+    u32::try_from(whole(value, 2)?).map_err(|_too_large| "a smaller number".into())
 }
 
 pub(super) fn port(value: &Value) -> Result<Option<u16>, String> {

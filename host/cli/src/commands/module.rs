@@ -69,6 +69,12 @@ pub struct PushArgs {
     /// Version, such as 2.0.0; other bytes need another version
     #[arg(long)]
     version: String,
+    /// Let an instance answer this many requests of one site, instead of a fresh one each time
+    #[arg(long, value_name = "REQUESTS", value_parser = clap::value_parser!(u32).range(1..))]
+    reuse: Option<u32>,
+    /// How long an instance waits for the next request, in milliseconds
+    #[arg(long, value_name = "MILLISECONDS", requires = "reuse", value_parser = clap::value_parser!(u32).range(1..))]
+    reuse_idle_ms: Option<u32>,
 }
 
 /// Arguments of `module activate`.

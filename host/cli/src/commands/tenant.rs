@@ -1,12 +1,16 @@
 //! `rowhouse tenant`: its arguments. What they do is in the files below.
 
+mod archive;
+mod backup;
 mod change;
 mod look;
+mod whole;
 
 use super::key_value;
 use crate::api::Api;
 use crate::failure::Failure;
 use crate::screen::Screen;
+use std::path::PathBuf;
 
 /// Create, change, suspend and delete sites.
 #[derive(Clone, Debug, clap::Subcommand)]
@@ -54,10 +58,55 @@ Examples:
   rowhouse tenant delete rowing
   rowhouse tenant delete rowing --now --confirm rowing")]
     Delete(DeleteArgs),
+    /// Write a site into an archive; it is served meanwhile
+    #[command(after_long_help = "\
+Examples:
+  rowhouse tenant export rowing
+  rowhouse tenant export rowing --to - | ssh backup 'cat > rowing.tar.zst'")]
+    Export(ExportArgs),
+    /// Make a site from an archive
+    #[command(after_long_help = "\
+The new site is suspended unless --resume is given. The release it ran has to be on the server.
+
+Examples:
+  rowhouse tenant import rowing-20260301T093000Z.tar.zst
+  rowhouse tenant import rowing.tar.zst --name trial --no-addresses --resume")]
+    Import(ImportArgs),
+    /// Make a site with the content of another one, without its addresses and people
+    Clone(CloneArgs),
+    /// Move a site's database to another data server; visitors get 503 meanwhile
+    #[command(after_long_help = "\
+Example:
+  rowhouse tenant move rowing --server pg")]
+    Move(MoveArgs),
+    /// Write archives of one site or all of them into a folder
+    #[command(after_long_help = "\
+Each file is written whole or not at all, as NAME-YYYYMMDDTHHMMSSZ.tar.zst.
+
+Examples:
+  rowhouse tenant backup rowing --to /backup
+  rowhouse tenant backup --all --to /backup")]
+    Backup(BackupArgs),
+    /// Put an archive in place of a suspended site's content, or make every site that is missing
+    #[command(after_long_help = "\
+Examples:
+  rowhouse tenant restore rowing --from /backup/rowing-20260301T093000Z.tar.zst
+  rowhouse tenant restore --all --from /backup --resume")]
+    Restore(RestoreArgs),
+    /// Empty a suspended site: database and files as on its first day
+    Reset {
+        /// Name of the site
+        name: String,
+        #[command(flatten)]
+        confirmed: Confirmed,
+    },
     /// Show how much space a site uses
     Usage {
         /// Name of the site
         name: String,
+        /// Also the rows of each table, for which all of them are read
+        #[arg(long)]
+        tables: bool,
     },
     /// Open a site in the browser
     Open {
@@ -88,6 +137,9 @@ pub struct CreateArgs {
     /// Don't serve the site at /NAME/ on the server's own address
     #[arg(long)]
     no_url_prefix: bool,
+    /// Data server to keep its database on [default: the server's default one]
+    #[arg(long, value_name = "NAME")]
+    server: Option<String>,
     /// Language, such as en-GB
     #[arg(long, value_name = "TAG")]
     locale: Option<String>,
@@ -106,7 +158,7 @@ pub struct ListArgs {
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
     /// Only sites in this state
-    #[arg(long, value_parser = ["provisioning", "active", "suspended", "trashed", "deleting"])]
+    #[arg(long, value_parser = ["provisioning", "active", "suspended", "moving", "trashed", "deleting"])]
     state: Option<String>,
     /// At most this many [default: all]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
@@ -151,6 +203,114 @@ pub struct DeleteArgs {
     confirm: Option<String>,
 }
 
+/// That it is meant.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Confirmed {
+    /// The name once more, in place of typing it
+    #[arg(long, value_name = "NAME")]
+    confirm: Option<String>,
+    /// Don't ask for the name
+    #[arg(long, conflicts_with = "confirm")]
+    yes: bool,
+}
+
+impl Confirmed {
+    /// What stands for the typed name, if anything does.
+    fn given<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        if self.yes { Some(name) } else { self.confirm.as_deref() }
+    }
+}
+
+/// Arguments of `tenant export`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ExportArgs {
+    /// Name of the site
+    name: String,
+    /// File to write, or - for standard output [default: NAME-TIME.tar.zst in this folder]
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+}
+
+/// Arguments of `tenant import`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ImportArgs {
+    /// The archive
+    file: PathBuf,
+    /// Name of the new site [default: the archive's]
+    #[arg(long)]
+    name: Option<String>,
+    /// Data server to keep its database on [default: the server's default one]
+    #[arg(long, value_name = "NAME")]
+    server: Option<String>,
+    /// Leave the archive's addresses out
+    #[arg(long)]
+    no_addresses: bool,
+    /// Serve it at once
+    #[arg(long)]
+    resume: bool,
+}
+
+/// Arguments of `tenant clone`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct CloneArgs {
+    /// Name of the site
+    name: String,
+    /// Name of the new one
+    new: String,
+    /// Title of the new one [default: the same]
+    #[arg(long)]
+    title: Option<String>,
+    /// Data server to keep its database on [default: the same]
+    #[arg(long, value_name = "NAME")]
+    server: Option<String>,
+    /// Serve it at once
+    #[arg(long)]
+    resume: bool,
+}
+
+/// Arguments of `tenant move`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct MoveArgs {
+    /// Name of the site
+    name: String,
+    /// Data server to move its database to
+    #[arg(long, value_name = "NAME")]
+    server: String,
+}
+
+/// Arguments of `tenant backup`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct BackupArgs {
+    /// Names of the sites
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    names: Vec<String>,
+    /// All sites but those in the trash
+    #[arg(long)]
+    all: bool,
+    /// An existing or new folder
+    #[arg(long, value_name = "FOLDER")]
+    to: PathBuf,
+}
+
+/// Arguments of `tenant restore`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct RestoreArgs {
+    /// Name of the suspended site
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    name: Option<String>,
+    /// Make each site that is not there from its newest archive in a folder
+    #[arg(long)]
+    all: bool,
+    /// The archive, or with --all the folder
+    #[arg(long, value_name = "PATH")]
+    from: PathBuf,
+    /// Serve the made sites at once
+    #[arg(long, requires = "all")]
+    resume: bool,
+    #[command(flatten)]
+    confirmed: Confirmed,
+}
+
 fn on_off(text: &str) -> Result<bool, String> {
     match text {
         "on" => Ok(true),
@@ -169,7 +329,17 @@ pub(super) fn run(command: TenantCommand, api: &Api, screen: &mut Screen<'_>) ->
         TenantCommand::Delete(args) => change::delete(&args, api, screen),
         TenantCommand::List(args) => look::list(&args, api, screen),
         TenantCommand::Show { name } => look::show(&name, api, screen),
-        TenantCommand::Usage { name } => look::usage(&name, api, screen),
+        TenantCommand::Export(args) => archive::export(&args, api, screen),
+        TenantCommand::Import(args) => archive::import(&args, api, screen),
+        TenantCommand::Clone(args) => whole::clone(args, api, screen),
+        TenantCommand::Move(args) => whole::relocate(&args, api, screen),
+        TenantCommand::Backup(args) => backup::backup(&args, api, screen),
+        TenantCommand::Restore(args) => match &args.name {
+            Some(name) => archive::restore(name, &args, api, screen),
+            None => backup::restore_all(&args, api, screen),
+        },
+        TenantCommand::Reset { name, confirmed } => whole::reset(&name, &confirmed, api, screen),
+        TenantCommand::Usage { name, tables } => look::usage(&name, tables, api, screen),
         TenantCommand::Open { name, print } => look::open(&name, print, api, screen),
         TenantCommand::Receipts => look::receipts(api, screen),
     }

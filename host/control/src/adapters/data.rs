@@ -1,11 +1,16 @@
 //! [`TenantData`] over the data room.
 
-use crate::ports::{Kept, Migration, PortError, PortFuture, SchemaState, TenantData};
+use super::archive;
+use crate::ports::{
+    ArchiveFacts, Counts, Kept, Migration, PortError, PortFuture, SchemaState, ServerState, StageError,
+    StagedArchive, TableContent, TenantData,
+};
 use rowhouse_base::Chain;
 use rowhouse_base::id::TenantId;
-use rowhouse_data::Data;
+use rowhouse_data::{Data, ServerFacts};
 use rowhouse_tenant::Tenant;
 use std::error::Error;
+use std::io::{Read, Write};
 use std::sync::Arc;
 
 /// The data room as the control plane uses it.
@@ -44,11 +49,11 @@ impl TenantData for DataPort {
         })
     }
 
-    fn remove(&self, id: TenantId) -> PortFuture<'_, Kept> {
+    fn remove<'a>(&'a self, tenant: &'a Arc<Tenant>) -> PortFuture<'a, Kept> {
         Box::pin(async move {
             // What it was, told apart; the removal itself counts everything as one.
-            let was = self.0.usage(id).await.unwrap_or_default();
-            self.0.remove(id).await.map_err(|error| port(&error))?;
+            let was = self.0.usage(tenant).await.unwrap_or_default();
+            self.0.remove(tenant).await.map_err(|error| port(&error))?;
             Ok(Kept {
                 database_bytes: was.database_bytes,
                 files: was.files_count,
@@ -57,16 +62,20 @@ impl TenantData for DataPort {
         })
     }
 
-    fn rescan(&self, id: TenantId) -> PortFuture<'_, Kept> {
+    fn remove_database<'a>(&'a self, tenant: &'a Arc<Tenant>) -> PortFuture<'a, ()> {
+        Box::pin(async move { self.0.remove_database(tenant).await.map_err(|error| port(&error)) })
+    }
+
+    fn rescan<'a>(&'a self, tenant: &'a Arc<Tenant>) -> PortFuture<'a, Kept> {
         Box::pin(async move {
-            let left = self.0.rescan(id).await.map_err(|error| port(&error))?;
+            let left = self.0.rescan(tenant).await.map_err(|error| port(&error))?;
             Ok(Kept { database_bytes: 0, files: left.entries, file_bytes: left.bytes })
         })
     }
 
-    fn usage(&self, id: TenantId) -> PortFuture<'_, Kept> {
+    fn usage<'a>(&'a self, tenant: &'a Arc<Tenant>) -> PortFuture<'a, Kept> {
         Box::pin(async move {
-            let usage = self.0.usage(id).await.map_err(|error| port(&error))?;
+            let usage = self.0.usage(tenant).await.map_err(|error| port(&error))?;
             Ok(Kept {
                 database_bytes: usage.database_bytes,
                 files: usage.files_count,
@@ -77,5 +86,63 @@ impl TenantData for DataPort {
 
     fn list_ids(&self) -> PortFuture<'_, Vec<TenantId>> {
         Box::pin(async move { self.0.list_ids().await.map_err(|error| port(&error)) })
+    }
+
+    fn sweep(&self, id: TenantId) -> PortFuture<'_, ()> {
+        Box::pin(async move { self.0.sweep(id).await.map(drop).map_err(|error| port(&error)) })
+    }
+
+    fn export<'a>(
+        &'a self,
+        tenant: &'a Arc<Tenant>,
+        facts: ArchiveFacts,
+        to: Box<dyn Write + Send>,
+    ) -> PortFuture<'a, Counts> {
+        Box::pin(async move {
+            let facts = archive::theirs(tenant, &facts);
+            let written = self.0.export(tenant, facts, to).await.map_err(|error| port(&error))?;
+            if !written.left_out.is_empty() {
+                tracing::warn!(tenant = %tenant.id, left_out = ?written.left_out, "export a tenant in part");
+            }
+            Ok(archive::counts(&written.tables, written.files, written.file_bytes))
+        })
+    }
+
+    fn stage(&self, from: Box<dyn Read + Send>) -> PortFuture<'_, Box<dyn StagedArchive>, StageError> {
+        Box::pin(async move {
+            let staged = self.0.read_archive(from).await.map_err(archive::refused)?;
+            Ok(Box::new(archive::Staged::new(Arc::clone(&self.0), staged)) as Box<dyn StagedArchive>)
+        })
+    }
+
+    fn transfer<'a>(&'a self, from: &'a Arc<Tenant>, to: &'a Arc<Tenant>) -> PortFuture<'a, ()> {
+        Box::pin(async move { self.0.transfer(from, to).await.map_err(|error| port(&error)) })
+    }
+
+    fn content<'a>(&'a self, tenant: &'a Arc<Tenant>) -> PortFuture<'a, Vec<TableContent>> {
+        Box::pin(async move {
+            let tables = self.0.content(tenant).await.map_err(|error| port(&error))?;
+            let mut tables: Vec<TableContent> = tables.into_iter().map(archive::table).collect();
+            // Engines list them in orders of their own, those that foreign keys lead to first.
+            tables.sort_by(|one, other| one.name.cmp(&other.name));
+            Ok(tables)
+        })
+    }
+
+    fn reset<'a>(&'a self, tenant: &'a Arc<Tenant>) -> PortFuture<'a, ()> {
+        Box::pin(async move { self.0.reset(tenant).await.map_err(|error| port(&error)) })
+    }
+
+    fn servers(&self) -> PortFuture<'_, Vec<ServerState>> {
+        Box::pin(async move {
+            let state = |facts: ServerFacts| ServerState {
+                name: facts.server.name,
+                engine: facts.server.engine.as_str().to_owned(),
+                isolation: facts.server.isolation.as_str().to_owned(),
+                reachable: facts.reachable,
+                connections: facts.connections.map_or(0, |used| u64::try_from(used.open).unwrap_or(u64::MAX)),
+            };
+            Ok(self.0.servers().await.into_iter().map(state).collect())
+        })
     }
 }

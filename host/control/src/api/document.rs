@@ -1,6 +1,6 @@
 //! `/openapi.json`: the API, described from its handlers. The one route without a credential.
 
-use super::{Problem, activations, limits, people, releases, status, tenants, tokens};
+use super::{Problem, activations, archives, limits, people, releases, servers, status, tenants, tokens};
 use axum::Json;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{self, ContentBuilder, Ref, ResponseBuilder};
@@ -14,6 +14,8 @@ use utoipa::{Modify, OpenApi};
         show, status::show, limits::list, people::audit, tenants::receipts,
         tenants::list, tenants::create, tenants::show, tenants::change, tenants::remove,
         tenants::suspend, tenants::resume, tenants::usage,
+        archives::import, archives::export, archives::restore, archives::clone, archives::relocate, archives::reset,
+        servers::list,
         people::members, people::set_member, people::remove_member,
         releases::list, releases::push, releases::show, releases::remove,
         activations::list, activations::start, activations::show, activations::rollback,

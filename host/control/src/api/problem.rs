@@ -4,6 +4,7 @@
 //! it knows the request's id. What the database or a library said goes to the log under that id, never out.
 
 use crate::error::{ControlError, FieldError};
+use crate::store::DatabaseError;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -75,6 +76,13 @@ impl From<ControlError> for Problem {
             }
             ControlError::Password(PasswordError::Busy) | ControlError::Stopped => {
                 Self::internal(StatusCode::SERVICE_UNAVAILABLE, "try again in a moment", &error)
+            }
+            ControlError::Database(ref database) if database.is_transient() => {
+                Self::internal(StatusCode::SERVICE_UNAVAILABLE, "try again in a moment", &error)
+            }
+            ControlError::Database(DatabaseError::Unknown(_)) => {
+                let detail = "whether this was done is not known: look before asking again";
+                Self::internal(StatusCode::INTERNAL_SERVER_ERROR, detail, &error)
             }
             ControlError::Database(_) | ControlError::Identity(_) | ControlError::Password(_) => {
                 Self::internal(StatusCode::INTERNAL_SERVER_ERROR, "the server could not do this", &error)

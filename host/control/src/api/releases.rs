@@ -3,13 +3,17 @@
 use super::auth::Permit;
 use super::input::{Asked, Component, Listing};
 use super::{Answer, BASE, State};
+use crate::ControlError;
 use crate::types::{Page, ReleaseView};
 use axum::Json;
 use axum::extract::{self, Path};
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use http::header::LOCATION;
+use rowhouse_tenant::Reuse;
 use serde::Deserialize;
+use std::num::NonZeroU32;
+use std::time::Duration;
 
 /// Releases in the order of their names.
 #[utoipa::path(get, path = "/releases", tag = "releases", params(Listing),
@@ -30,6 +34,34 @@ pub(super) struct Naming {
     name: String,
     /// After it.
     version: String,
+    /// Requests that one instance may answer, for the same tenant; a fresh instance each time where nothing is said.
+    reuse: Option<u32>,
+    /// With `reuse`: how long an instance waits for the next request, in milliseconds; 10,000 where nothing is said.
+    #[serde(rename = "reuse-idle-ms")]
+    #[param(rename = "reuse-idle-ms")]
+    reuse_idle_ms: Option<u32>,
+}
+
+/// An instance that nobody needs goes after this time, where nothing else is said.
+const IDLE_MS: u32 = 10_000;
+
+impl Naming {
+    fn policy(&self) -> Result<Option<Reuse>, ControlError> {
+        let wrong = |field, detail: &str| Err(ControlError::field(field, detail));
+        let Some(requests) = self.reuse else {
+            return match self.reuse_idle_ms {
+                Some(_) => wrong("reuse-idle-ms", "means something only together with `reuse`"),
+                None => Ok(None),
+            };
+        };
+        let Some(requests) = NonZeroU32::new(requests) else {
+            return wrong("reuse", "1 or more requests; leave it out for a fresh instance each time");
+        };
+        match self.reuse_idle_ms.unwrap_or(IDLE_MS) {
+            0 => wrong("reuse-idle-ms", "1 ms or more"),
+            idle => Ok(Some(Reuse { requests, idle: Duration::from_millis(idle.into()) })),
+        }
+    }
 }
 
 /// Checks and stores a component. 200 where the same bytes have that name already.
@@ -42,7 +74,9 @@ pub(super) async fn push(
     Asked(naming): Asked<Naming>,
     Component(bytes): Component,
 ) -> Answer<Response> {
-    let (release, new) = control.push_release(&operator, &naming.name, &naming.version, bytes).await?;
+    let policy = naming.policy()?;
+    let (release, new) =
+        control.push_release(&operator, &naming.name, &naming.version, policy, bytes).await?;
     if !new {
         return Ok(Json(release).into_response());
     }

@@ -108,15 +108,24 @@ pub(super) async fn resume(
     Ok(Json(control.resume(&operator, &name).await?))
 }
 
+/// What to measure.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Measuring {
+    /// `true`: also the rows of each table, for which all of them are read.
+    tables: Option<bool>,
+}
+
 /// What a tenant keeps.
-#[utoipa::path(get, path = "/tenants/{name}/usage", tag = "tenants", params(("name" = String, Path)),
+#[utoipa::path(get, path = "/tenants/{name}/usage", tag = "tenants", params(("name" = String, Path), Measuring),
     responses((status = 200, body = UsageView)))]
 pub(super) async fn usage(
     extract::State(control): State,
     Permit(operator): Permit,
     Path(name): Path<String>,
+    Asked(what): Asked<Measuring>,
 ) -> Answer<Json<UsageView>> {
-    Ok(Json(control.usage(&operator, &name).await?))
+    Ok(Json(control.usage(&operator, &name, what.tables.unwrap_or(false)).await?))
 }
 
 /// Receipts of tenants that are gone.

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::stub::House;
+use crate::tests::on_each_engine;
 use crate::types::CreateToken;
 use axum::body::{Body, to_bytes};
 use http::{Method, Request, StatusCode};
@@ -67,7 +68,6 @@ fn operations() -> Vec<(Method, String)> {
     operations
 }
 
-#[tokio::test]
 async fn every_route_asks_for_a_credential() {
     let house = House::new().await;
     let ask = CreateToken { name: "reader".into(), scopes: vec!["read".into()], expires_at: None };
@@ -91,7 +91,6 @@ async fn every_route_asks_for_a_credential() {
     assert!(document.body["openapi"].as_str().unwrap().starts_with("3."));
 }
 
-#[tokio::test]
 async fn a_session_needs_proof_of_its_origin() {
     let house = House::new().await;
     let user = json!({"name": "boss", "super_user": true, "password": "correct horse"});
@@ -117,7 +116,6 @@ async fn a_session_needs_proof_of_its_origin() {
     }
 }
 
-#[tokio::test]
 async fn from_a_release_to_a_receipt() {
     let house = House::new().await;
     let push = |version: &str, component: &str| {
@@ -148,7 +146,6 @@ async fn from_a_release_to_a_receipt() {
     assert_eq!(trail.body["items"][0]["actor"], "token operator");
 }
 
-#[tokio::test]
 async fn wrong_requests_are_told_what_is_wrong() {
     let house = House::new().await;
     let wrong = json!({"name": "-", "addresses": ["a b", "ok.example", "*.com"], "time_zone": "Mars/Base"});
@@ -181,4 +178,104 @@ async fn wrong_requests_are_told_what_is_wrong() {
     let mut request = request(&Method::POST, "/users", Some(house.token.reveal()), &json!(null));
     *request.body_mut() = Body::from(vec![b' '; (1 << 20) + 1]);
     assert_eq!(send(&house, request).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+on_each_engine!(
+    every_route_asks_for_a_credential,
+    a_session_needs_proof_of_its_origin,
+    from_a_release_to_a_receipt,
+    wrong_requests_are_told_what_is_wrong,
+);
+
+/// Sends an archive.
+async fn bring(house: &House, method: Method, path: &str, archive: Vec<u8>) -> Answered {
+    let mut request = request(&method, path, Some(house.token.reveal()), &json!(null));
+    *request.body_mut() = Body::from(archive);
+    send(house, request).await
+}
+
+#[tokio::test]
+async fn an_archive_goes_out_and_comes_in() {
+    let house = House::new().await;
+    house.push("1.0.0", "module 1").await;
+    let made = call(&house, Method::POST, "/tenants", json!({"name": "club", "release": "site@1.0.0"})).await;
+    assert_eq!((made.status, &made.body["data_server"]), (StatusCode::CREATED, &json!("local")));
+    house.rooms.write(&house.served("club").unwrap(), &["one", "two"]);
+    let ask = request(&Method::GET, "/tenants/club/archive", Some(house.token.reveal()), &json!(null));
+    let response = router(Arc::clone(&house.control)).oneshot(ask).await.unwrap();
+    let field = |name: &str| response.headers().get(name).unwrap().to_str().unwrap().to_owned();
+    assert_eq!((response.status(), field("content-type").as_str()), (StatusCode::OK, "application/zstd"));
+    let named = field("content-disposition");
+    assert!(named.starts_with("attachment; filename=\"club-2") && named.ends_with("Z.tar.zst\""), "{named}");
+    let archive = to_bytes(response.into_body(), 1 << 20).await.unwrap().to_vec();
+
+    let path = "/tenants/import?name=copy&data_server=other&resume=true";
+    let copy = bring(&house, Method::POST, path, archive.clone()).await;
+    assert_eq!((copy.status, &copy.body["state"]), (StatusCode::CREATED, &json!("active")));
+    assert_eq!(house.rooms.read(&house.served("copy").unwrap()).0, ["one", "two"]);
+    for (method, path, body, status) in [
+        (Method::POST, "/tenants/import?name=copy", archive.clone(), 409),
+        (Method::POST, "/tenants/import?name=other&data_server=mars", archive.clone(), 422),
+        (Method::POST, "/tenants/import?name=other", archive[1..].to_vec(), 422),
+        (Method::POST, "/tenants/import?name=other", vec![b' '; (64 << 10) + 1], 413),
+        (Method::PUT, "/tenants/nobody/archive", archive.clone(), 404),
+        (Method::PUT, "/tenants/club/archive", archive.clone(), 409),
+    ] {
+        let answer = bring(&house, method.clone(), path, body).await;
+        assert_eq!(answer.status.as_u16(), status, "{method} {path}: {}", answer.body);
+        assert_eq!(answer.kind, "application/problem+json");
+    }
+    call(&house, Method::POST, "/tenants/club/suspend", json!(null)).await;
+    house.rooms.write(&house.served("club").unwrap(), &["three"]);
+    let restored = bring(&house, Method::PUT, "/tenants/club/archive", archive).await;
+    assert_eq!(restored.status, StatusCode::OK, "{}", restored.body);
+    assert_eq!(house.rooms.read(&house.served("club").unwrap()).0, ["one", "two"]);
+}
+
+#[tokio::test]
+async fn an_archive_that_breaks_off_is_noticed() {
+    let house = House::new().await;
+    house.create("club").await.unwrap();
+    house.rooms.fail(crate::stub::Fault::Export);
+    // Nothing was sent yet, so the error is the answer.
+    let refused = call(&house, Method::GET, "/tenants/club/archive", json!(null)).await;
+    assert_eq!(refused.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(refused.body["detail"].as_str().unwrap().contains("export is broken"), "{}", refused.body);
+    // A part was sent: the body ends with an error.
+    let long = "x".repeat(200 << 10);
+    house.rooms.write(&house.served("club").unwrap(), &[&long]);
+    let ask = request(&Method::GET, "/tenants/club/archive", Some(house.token.reveal()), &json!(null));
+    let response = router(Arc::clone(&house.control)).oneshot(ask).await.unwrap();
+    let status = response.status();
+    let body = to_bytes(response.into_body(), 1 << 20).await;
+    // Who is fast enough to see the error before the part is sent gets it as the answer.
+    assert!(body.is_err() || status == StatusCode::INTERNAL_SERVER_ERROR, "{status}");
+    house.rooms.mend();
+    // Whoever hangs up ends the export, and the tenant is free again.
+    let ask = request(&Method::GET, "/tenants/club/archive", Some(house.token.reveal()), &json!(null));
+    drop(router(Arc::clone(&house.control)).oneshot(ask).await.unwrap());
+    while house.control.export(&house.operator, "club").await.is_err() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn whole_tenants_are_cloned_moved_and_reset() {
+    let house = House::new().await;
+    house.create("club").await.unwrap();
+    house.rooms.write(&house.served("club").unwrap(), &["one"]);
+    let twin = call(&house, Method::POST, "/tenants/club/clone", json!({"name": "twin"})).await;
+    assert_eq!((twin.status, &twin.body["state"]), (StatusCode::CREATED, &json!("suspended")));
+    let moved = call(&house, Method::POST, "/tenants/club/move", json!({"data_server": "other"})).await;
+    assert_eq!((moved.status, &moved.body["data_server"]), (StatusCode::OK, &json!("other")));
+    let unsure = call(&house, Method::POST, "/tenants/twin/reset", json!(null)).await;
+    assert_eq!(unsure.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let empty = call(&house, Method::POST, "/tenants/twin/reset?confirm=twin", json!(null)).await;
+    assert_eq!(empty.status, StatusCode::OK, "{}", empty.body);
+    let usage = call(&house, Method::GET, "/tenants/club/usage?tables=true", json!(null)).await;
+    assert_eq!(usage.body["tables"], json!([{"name": "notes", "rows": 1}]));
+    assert_eq!(usage.body["data_server"], "other");
+    let servers = call(&house, Method::GET, "/data-servers", json!(null)).await;
+    assert_eq!(servers.body["items"][1]["name"], "other");
+    assert_eq!(servers.body["items"][1]["reachable"], false);
 }

@@ -66,6 +66,9 @@ done! {
     Moved "moved" "The tenant runs the release.";
     Suspended "suspended" "The tenant is suspended.";
     Resumed "resumed" "The tenant is served again.";
+    Cloned "cloned" "The clone is made. It is suspended until you resume it.";
+    Relocated "relocated" "The tenant is on the other data server.";
+    Emptied "emptied" "The tenant is empty. It is suspended until you resume it.";
     Trashed "trashed" "The tenant is in the trash.";
     Stored "stored" "The release is stored. Activate it to move tenants to it.";
     Known "known" "The release was stored already, with the same bytes.";

@@ -35,6 +35,7 @@ fn figures(counts: &TenantCounts) -> Vec<Figure> {
     let all = [
         ("active tenants", counts.active, "/-/console/tenants?state=active", true),
         ("suspended", counts.suspended, "/-/console/tenants?state=suspended", true),
+        ("being moved", counts.moving, "/-/console/tenants?state=moving", false),
         ("in the trash", counts.trashed, "/-/console/tenants?state=trashed", true),
         ("being made", counts.provisioning, "/-/console/tenants?state=provisioning", false),
         ("being removed", counts.deleting, "/-/console/tenants?state=deleting", false),

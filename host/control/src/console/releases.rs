@@ -105,7 +105,7 @@ pub(super) async fn upload(
     let stored = if upload.file.is_empty() {
         Err(ControlError::field("component", "choose a file"))
     } else {
-        control.push_release(&visitor.operator, &upload.name, &upload.version, upload.file).await
+        control.push_release(&visitor.operator, &upload.name, &upload.version, None, upload.file).await
     };
     match stored {
         Ok((_, true)) => Ok(Done::Stored.at(LIST)),

@@ -3,7 +3,7 @@
 use super::State;
 use super::answer::{Answer, Done, Refusal, page_with};
 use super::gate::Visitor;
-use super::sites::release_names;
+use super::sites::{release_names, server_names};
 use super::views::sites::{MemberRow, Site, SitePage, Usage, site_fields};
 use super::views::{Frame, Section, mark};
 use crate::Control;
@@ -14,7 +14,7 @@ use axum::{Extension, Form};
 use http::StatusCode;
 use serde::Deserialize;
 
-fn path(name: &str) -> String {
+pub(super) fn path(name: &str) -> String {
     format!("/-/console/tenants/{name}")
 }
 
@@ -28,7 +28,12 @@ pub(super) async fn show(
 }
 
 /// The page, or the page with why a change was refused.
-async fn site_page(control: &Control, visitor: &Visitor, name: &str, refusal: Option<Refusal>) -> Answer {
+pub(super) async fn site_page(
+    control: &Control,
+    visitor: &Visitor,
+    name: &str,
+    refusal: Option<Refusal>,
+) -> Answer {
     match gather(control, visitor, name, refusal).await {
         Ok((status, site)) => Ok(page_with(status, &site)),
         Err(error) => Err(Refusal::from(error).page(Section::Sites, visitor)),
@@ -44,7 +49,7 @@ async fn gather(
     let operator = &visitor.operator;
     let tenant = control.tenant(operator, name).await?;
     let members = control.members(operator, name).await?;
-    let usage = control.usage(operator, name).await?;
+    let usage = control.usage(operator, name, false).await?;
     let releases = release_names(control, visitor).await?;
     let mut fields = site_fields(&tenant);
     let status = refusal.as_ref().map_or(StatusCode::OK, |refusal| refusal.status);
@@ -61,6 +66,7 @@ async fn gather(
         fields,
         members: members.into_iter().map(MemberRow::from).collect(),
         releases,
+        servers: server_names(control).into_iter().filter(|server| *server != tenant.data_server).collect(),
         usage: Usage::from(usage),
         tenant: Site::from(tenant),
     };

@@ -15,7 +15,7 @@ use http::StatusCode;
 use serde::Deserialize;
 
 const LIST: &str = "/-/console/tenants";
-const STATES: [&str; 5] = ["active", "suspended", "provisioning", "trashed", "deleting"];
+const STATES: [&str; 6] = ["active", "suspended", "moving", "provisioning", "trashed", "deleting"];
 
 /// Which sites.
 #[derive(Debug, Default, Deserialize)]
@@ -50,6 +50,7 @@ async fn sites_page(control: &Control, visitor: &Visitor, query: SitesQuery, fla
         state: query.state,
         states: STATES,
         rows: sites.items.into_iter().map(SiteRow::from).collect(),
+        with_servers: control.config().data_servers.len() > 1,
         pager,
     }))
 }
@@ -81,6 +82,11 @@ async fn new_site(
         default_release: status.default_release,
         releases,
         chosen: typed.release.clone().unwrap_or_default(),
+        servers: server_names(control),
+        server_chosen: typed
+            .data_server
+            .clone()
+            .unwrap_or_else(|| control.config().default_server.to_string()),
     };
     Ok(page_with(code, &new))
 }
@@ -90,6 +96,12 @@ pub(super) async fn release_names(control: &Control, visitor: &Visitor) -> Resul
     let paging = Paging { limit: Some(200), ..Paging::default() };
     let releases = control.releases(&visitor.operator, &paging).await?;
     Ok(releases.items.into_iter().map(|release| release.name).collect())
+}
+
+/// Names of data servers to choose from; none where there is nothing to choose.
+pub(super) fn server_names(control: &Control) -> Vec<String> {
+    let servers = &control.config().data_servers;
+    if servers.len() > 1 { servers.iter().map(ToString::to_string).collect() } else { Vec::new() }
 }
 
 /// What the form for a new site sends.
@@ -102,6 +114,7 @@ pub(super) struct NewSite {
     locale: String,
     time_zone: String,
     release: String,
+    data_server: String,
     url_prefix: Option<String>,
 }
 
@@ -117,6 +130,7 @@ impl From<NewSite> for CreateTenant {
             url_prefix: Some(form.url_prefix.is_some()),
             locale: given(form.locale),
             time_zone: given(form.time_zone),
+            data_server: given(form.data_server),
             ..Self::default()
         }
     }
@@ -191,7 +205,7 @@ fn deletion(control: &Control, visitor: &Visitor, name: String) -> ConfirmPage {
     }
 }
 
-async fn known(control: &Control, visitor: &Visitor, name: &str) -> Result<String, Response> {
+pub(super) async fn known(control: &Control, visitor: &Visitor, name: &str) -> Result<String, Response> {
     let site = control.tenant(&visitor.operator, name).await;
     site.map(|site| site.name).map_err(|error| Refusal::from(error).page(Section::Sites, visitor))
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::stub::{Fault, House};
+use crate::tests::on_each_engine;
 use crate::types::CreateUser;
 use axum::body::{Body, to_bytes};
 use http::{Method, Request, StatusCode};
@@ -84,7 +85,6 @@ impl Browser {
     }
 }
 
-#[tokio::test]
 async fn nobody_enters_without_a_session() {
     let mut browser = Browser::new().await;
     browser.house.push("1.0.0", "module 0").await;
@@ -106,7 +106,6 @@ async fn nobody_enters_without_a_session() {
     assert_eq!(browser.house.control.tenant(&browser.house.operator, "club").await.unwrap().state, "active");
 }
 
-#[tokio::test]
 async fn another_site_can_not_make_a_browser_change_anything() {
     let browser = Browser::new().await;
     browser.house.push("1.0.0", "module 0").await;
@@ -119,7 +118,6 @@ async fn another_site_can_not_make_a_browser_change_anything() {
     assert_eq!(browser.house.control.tenant(&browser.house.operator, "club").await.unwrap().state, "active");
 }
 
-#[tokio::test]
 async fn every_page_is_protected_and_none_is_kept() {
     let browser = Browser::new().await;
     browser.house.push("1.0.0", "module 0").await;
@@ -132,6 +130,8 @@ async fn every_page_is_protected_and_none_is_kept() {
         "/-/console/tenants/club",
         "/-/console/tenants/club/delete",
         "/-/console/tenants/club/suspend",
+        "/-/console/tenants/club/move?to=other",
+        "/-/console/tenants/club/reset",
         "/-/console/releases",
         "/-/console/releases/site@1.0.0",
         "/-/console/releases/site@1.0.0/activate",
@@ -157,7 +157,6 @@ async fn every_page_is_protected_and_none_is_kept() {
     assert_eq!(browser.get(views::STYLESHEET_PATH).await.html, views::STYLESHEET);
 }
 
-#[tokio::test]
 async fn a_site_from_the_form_to_the_receipt() {
     let browser = Browser::new().await;
     assert_eq!(browser.upload("1.0.0", "module 0").await.location, "/-/console/releases?done=stored");
@@ -215,7 +214,6 @@ async fn a_site_from_the_form_to_the_receipt() {
     assert_eq!(browser.get(base).await.status, StatusCode::NOT_FOUND);
 }
 
-#[tokio::test]
 async fn a_module_is_uploaded_activated_and_rolled_back() {
     let browser = Browser::new().await;
     browser.house.push("1.0.0", "module 0").await;
@@ -257,7 +255,6 @@ async fn a_module_is_uploaded_activated_and_rolled_back() {
     assert_eq!(browser.house.release_of("club").as_deref(), Some("site@1.0.0"));
 }
 
-#[tokio::test]
 async fn people_get_secrets_once() {
     let browser = Browser::new().await;
     let made = browser.post("/-/console/users", "name=ben&email=ben%40club.example").await;
@@ -296,7 +293,6 @@ async fn people_get_secrets_once() {
     );
 }
 
-#[tokio::test]
 async fn a_one_time_password_opens_only_the_change_of_it() {
     let browser = Browser::new().await;
     let carla = CreateUser { name: "carla".into(), super_user: Some(true), ..CreateUser::default() };
@@ -310,4 +306,54 @@ async fn a_one_time_password_opens_only_the_change_of_it() {
         .send(Request::builder().method(Method::GET).uri("/-/console/users").body(Body::empty()).unwrap())
         .await;
     assert_eq!(seen.location, "/-/password?return-to=%2F%2D%2Fconsole%2Fusers");
+}
+
+on_each_engine!(
+    nobody_enters_without_a_session,
+    another_site_can_not_make_a_browser_change_anything,
+    every_page_is_protected_and_none_is_kept,
+    a_site_from_the_form_to_the_receipt,
+    a_module_is_uploaded_activated_and_rolled_back,
+    people_get_secrets_once,
+    a_one_time_password_opens_only_the_change_of_it,
+);
+
+#[tokio::test]
+async fn whole_sites_are_cloned_moved_and_reset() {
+    let browser = Browser::new().await;
+    browser.house.create("club").await.unwrap();
+    browser.house.rooms.write(&browser.house.served("club").unwrap(), &["one"]);
+    let base = "/-/console/tenants/club";
+    let page = browser.get(base).await.html;
+    assert!(
+        page.contains("/-/api/v1/tenants/club/archive") && page.contains("<option>other</option>"),
+        "{page}"
+    );
+    let archive = browser.get("/-/api/v1/tenants/club/archive").await;
+    assert_eq!(archive.status, StatusCode::OK, "a link of the console has the session's permit");
+
+    let cloned = browser.post(&format!("{base}/clone"), "name=twin").await;
+    assert_eq!(cloned.location, "/-/console/tenants/twin?done=cloned");
+    let taken = browser.post(&format!("{base}/clone"), "name=twin").await;
+    assert_eq!(taken.status, StatusCode::CONFLICT);
+    let asked = browser.get(&format!("{base}/move?to=other")).await.html;
+    assert!(asked.contains("action=\"/-/console/tenants/club/move?to=other\""), "{asked}");
+    let moved = browser.post(&format!("{base}/move?to=other"), "").await;
+    assert_eq!(moved.location, format!("{base}?done=relocated"));
+    assert!(browser.get(base).await.html.contains("<dd>other</dd>"));
+    let wrong = browser.post(&format!("{base}/move?to=%3Cmars%3E"), "").await;
+    assert!(
+        wrong.status == StatusCode::UNPROCESSABLE_ENTITY && !wrong.html.contains("<mars>"),
+        "{}",
+        wrong.html
+    );
+    let unsure = browser.post("/-/console/tenants/twin/reset", "confirm=club").await;
+    assert_eq!(unsure.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let emptied = browser.post("/-/console/tenants/twin/reset", "confirm=twin").await;
+    assert_eq!(emptied.location, "/-/console/tenants/twin?done=emptied");
+    let running = browser.post(&format!("{base}/reset"), "confirm=club").await;
+    assert_eq!(running.status, StatusCode::CONFLICT, "only a suspended one");
+    let made = browser.post("/-/console/tenants/new", "name=choir&data_server=other").await;
+    assert_eq!(made.location, "/-/console/tenants/choir?done=site-made");
+    assert_eq!(browser.house.served("choir").unwrap().data_server.as_str(), "other");
 }

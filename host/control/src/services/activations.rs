@@ -5,6 +5,7 @@
 //! code they began with. A tenant that fails keeps its release and is listed. The list of moves is in the
 //! control database, so a crash costs nothing but a repeat of what was not recorded. One at a time.
 
+use super::import::reference;
 use crate::Control;
 use crate::error::ControlError;
 use crate::ports::SchemaState;
@@ -14,7 +15,7 @@ use futures_util::StreamExt as _;
 use rowhouse_base::id::ActivationId;
 use rowhouse_base::{Chain, TenantName};
 use rowhouse_identity::Operator;
-use rowhouse_tenant::{ReleaseName, ReleaseRef};
+use rowhouse_tenant::ReleaseName;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -270,7 +271,8 @@ impl Control {
             Ok(_) => return Err("the tenant was deleted meanwhile".to_owned()),
             Err(error) => return Err(Chain(&error).to_string()),
         };
-        let tenant = self.reconciler.tenant(&row, &mut HashMap::new());
+        super::operations::idle(&row).map_err(|error| error.to_string())?;
+        let tenant = self.seen(&row);
         let mut schema = None;
         if row.fingerprint != Some(release.fingerprint) {
             let migrated = self.data.migrate(&tenant, &release.migrations).await;
@@ -300,7 +302,7 @@ impl Control {
             let outcome = match (row, outcome, targets.get(&step.to)) {
                 (Some(mut row), Ok(schema), Some(Ok(target))) => {
                     row.previous_release = row.release.map(|release| release.name);
-                    row.release = Some(ReleaseRef { name: target.name.clone(), digest: target.digest });
+                    row.release = Some(reference(target));
                     if let Some(schema) = schema {
                         row.schema_version = schema.version;
                         row.fingerprint = Some(schema.fingerprint);

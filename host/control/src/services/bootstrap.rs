@@ -88,7 +88,7 @@ impl Control {
             tracing::warn!(release = %module.release, "the shipped module differs from the release of that name");
         }
         if known.is_none() {
-            self.push(SERVER, module.release.clone(), module.bytes.clone()).await?;
+            self.push(SERVER, module.release.clone(), None, module.bytes.clone()).await?;
         }
         if self.store.setting(super::DEFAULT_RELEASE).await?.is_none() {
             let mut change = self.store.change().await?;

@@ -4,16 +4,17 @@
 //! completes or cleans it. A failure is cleaned up at once. Work runs detached: a client that hangs up
 //! changes nothing.
 
+use super::import::reference;
 use super::tenants::{check_settings, check_title, check_words, hold_addresses, read_addresses};
 use crate::Control;
 use crate::error::{ControlError, FieldError};
+use crate::ports::SchemaState;
 use crate::store::{ReleaseRow, TenantRow};
 use crate::types::{CreateTenant, TenantView};
 use rowhouse_base::id::TenantId;
-use rowhouse_base::{Chain, TenantName, Timestamp};
+use rowhouse_base::{TenantName, Timestamp};
 use rowhouse_identity::Operator;
-use rowhouse_tenant::{ReleaseName, ReleaseRef, TenantState};
-use std::collections::HashMap;
+use rowhouse_tenant::{ReleaseName, TenantState};
 use std::sync::Arc;
 
 type Result<T> = std::result::Result<T, ControlError>;
@@ -33,14 +34,11 @@ impl Control {
         let control = Arc::clone(self);
         Self::detached("create tenant", async move {
             let row = control.draft(request).await?;
-            let row = control.reserve(&actor, row).await?;
+            let row = control.reserve(&actor, row, "tenant.create").await?;
             match control.complete(&actor, &row).await {
                 Ok(row) => Ok(control.view(&row)),
                 Err(error) => {
-                    let why = Chain(&error).to_string();
-                    if let Err(failure) = control.abandon(&actor, &row, &why).await {
-                        tracing::error!(tenant = %row.id, error = %Chain(&failure), "clean up a half-made tenant");
-                    }
+                    control.take_back(&actor, &row, &error).await;
                     Err(error)
                 }
             }
@@ -49,7 +47,7 @@ impl Control {
     }
 
     /// Checks a request whole and makes a row of it.
-    async fn draft(&self, request: CreateTenant) -> Result<TenantRow> {
+    pub(super) async fn draft(&self, request: CreateTenant) -> Result<TenantRow> {
         let mut wrong = Vec::new();
         let name = TenantName::parse(&request.name)
             .map_err(|error| wrong.push(FieldError { field: "name".into(), detail: error.to_string() }))
@@ -59,6 +57,14 @@ impl Control {
         let title = request.title.unwrap_or_else(|| request.name.clone());
         check_title(&title, &mut wrong);
         check_settings(&request.settings, &mut wrong);
+        let data_server = match self.data_server(request.data_server.as_deref()) {
+            Ok(server) => server,
+            Err(ControlError::Invalid(faults)) => {
+                wrong.extend(faults);
+                self.config.default_server.clone()
+            }
+            Err(other) => return Err(other),
+        };
         let wanted = match request.release {
             Some(text) => Some(text),
             None => self.store.setting(super::DEFAULT_RELEASE).await?,
@@ -66,7 +72,7 @@ impl Control {
         let release = match wanted {
             None => None,
             Some(text) => match self.known_release(&text).await {
-                Ok(release) => Some(ReleaseRef { name: release.name, digest: release.digest }),
+                Ok(release) => Some(reference(&release)),
                 Err(ControlError::NotFound { .. }) => {
                     let detail = format!("there is no release `{text}`");
                     wrong.push(FieldError { field: "release".into(), detail });
@@ -92,12 +98,19 @@ impl Control {
             fingerprint: None,
             created_at: Timestamp::now(),
             trash_until: None,
+            data_server,
+            operation: None,
             revision: 0,
         })
     }
 
     /// Records that a tenant is about to be made. Its name and addresses are its own from here on.
-    async fn reserve(&self, actor: &str, mut row: TenantRow) -> Result<TenantRow> {
+    pub(super) async fn reserve(
+        &self,
+        actor: &str,
+        mut row: TenantRow,
+        action: &'static str,
+    ) -> Result<TenantRow> {
         let mut change = self.store.change().await?;
         if change.name_is_taken(&row.name).await? {
             return Err(ControlError::Conflict(format!("there is a tenant `{}` already", row.name)));
@@ -109,32 +122,18 @@ impl Control {
         }
         change.add_tenant(&mut row).await?;
         hold_addresses(&mut change, &row).await?;
-        change
-            .audit(actor, "tenant.create", row.name.as_str(), Some(row.name.as_str()), &row.id.to_string())
-            .await?;
+        change.audit(actor, action, row.name.as_str(), Some(row.name.as_str()), &row.id.to_string()).await?;
         change.commit().await?;
         Ok(row)
     }
 
     /// Makes what a provisioning tenant needs and lets it be served. May be repeated.
     pub(crate) async fn complete(&self, actor: &str, row: &TenantRow) -> Result<TenantRow> {
-        let tenant = self.reconciler.tenant(row, &mut HashMap::new());
+        let tenant = self.seen(row);
         self.data.provision(&tenant).await.map_err(ControlError::port("make the tenant's database"))?;
+        let reached = self.equip(row).await?;
         let mut made = row.clone();
-        if let Some(release) = &row.release {
-            let release = self.known_release(release.name.as_str()).await?;
-            self.reconciler.prepare(release.digest).await?;
-            let schema = self
-                .data
-                .migrate(&tenant, &release.migrations)
-                .await
-                .map_err(ControlError::port("migrate the tenant's database"))?;
-            if release.has_upgrade {
-                self.modules
-                    .upgrade(&tenant, &release.digest, None, release.name.as_str())
-                    .await
-                    .map_err(ControlError::port("run the release's upgrade code"))?;
-            }
+        if let Some(schema) = reached {
             made.schema_version = schema.version;
             made.fingerprint = Some(schema.fingerprint);
         }
@@ -147,9 +146,27 @@ impl Control {
         Ok(made)
     }
 
+    /// Brings an empty database to the tenant's release, and runs that release's upgrade code. May be repeated.
+    pub(super) async fn equip(&self, row: &TenantRow) -> Result<Option<SchemaState>> {
+        let Some(release) = &row.release else { return Ok(None) };
+        let tenant = self.seen(row);
+        let release = self.known_release(release.name.as_str()).await?;
+        self.reconciler.prepare(release.digest).await?;
+        let migrated = self.data.migrate(&tenant, &release.migrations).await;
+        let schema = migrated.map_err(ControlError::port("migrate the tenant's database"))?;
+        if release.has_upgrade {
+            self.modules
+                .upgrade(&tenant, &release.digest, None, release.name.as_str())
+                .await
+                .map_err(ControlError::port("run the release's upgrade code"))?;
+        }
+        Ok(Some(schema))
+    }
+
     /// Takes back a tenant that could not be made.
     pub(crate) async fn abandon(&self, actor: &str, row: &TenantRow, why: &str) -> Result<()> {
-        self.data.remove(row.id).await.map_err(ControlError::port("remove the half-made database"))?;
+        let tenant = self.seen(row);
+        self.data.remove(&tenant).await.map_err(ControlError::port("remove the half-made database"))?;
         let mut change = self.store.change().await?;
         change.remove_tenant(row).await?;
         change.audit(actor, "tenant.abandon", row.name.as_str(), Some(row.name.as_str()), why).await?;

@@ -3,6 +3,7 @@
 //! Each state is committed and out of the snapshot before the work it names begins; each step may be
 //! repeated after a crash. A purge that a crash cut short counts in its receipt what the last run removed.
 
+use super::operations::idle;
 use crate::Control;
 use crate::error::ControlError;
 use crate::ports::Kept;
@@ -74,10 +75,11 @@ impl Control {
         match row.state {
             TenantState::Active | TenantState::Suspended => {}
             TenantState::Trashed => return Ok(row),
-            TenantState::Provisioning | TenantState::Deleting => {
+            TenantState::Provisioning | TenantState::Moving | TenantState::Deleting => {
                 return Err(ControlError::Conflict(format!("tenant `{}` is {}", row.name, row.state)));
             }
         }
+        idle(&row)?;
         row.state = TenantState::Trashed;
         row.trash_until = Some(change.at().after(self.config.trash_period));
         change.put_tenant(&mut row).await?;
@@ -92,10 +94,13 @@ impl Control {
 
     /// Removes everything of a tenant, looks again, and leaves a receipt.
     pub(crate) async fn purge(&self, actor: &str, row: &TenantRow) -> Result<ReceiptView> {
+        // An export that is under way would break off.
+        let _claim = self.claim(row, "deletion")?;
         let row = self.mark_deleting(actor, row).await?;
+        let tenant = self.seen(&row);
         let removed =
-            self.data.remove(row.id).await.map_err(ControlError::port("remove the tenant's data"))?;
-        let found = self.data.rescan(row.id).await.map_err(ControlError::port("look for anything left"))?;
+            self.data.remove(&tenant).await.map_err(ControlError::port("remove the tenant's data"))?;
+        let found = self.data.rescan(&tenant).await.map_err(ControlError::port("look for anything left"))?;
         if found != Kept::default() {
             // It stays in the state deleting; the next start or the housekeeping tries again.
             let left = format!(
@@ -149,9 +154,13 @@ impl Control {
             TenantState::Provisioning => {
                 return Err(ControlError::Conflict(format!("tenant `{}` is being made", row.name)));
             }
+            TenantState::Moving => {
+                return Err(ControlError::Conflict(format!("tenant `{}` is being moved", row.name)));
+            }
             TenantState::Deleting => return Ok(row),
             TenantState::Active | TenantState::Suspended | TenantState::Trashed => {}
         }
+        idle(&row)?;
         row.state = TenantState::Deleting;
         change.put_tenant(&mut row).await?;
         change.put_addresses(&row).await?;

@@ -1,4 +1,5 @@
-//! What the start and every hour put right: the half made, the half deleted, the trash that is due.
+//! What the start and every hour put right: the half made, the half moved, the half deleted, the trash that
+//! is due.
 
 use crate::Control;
 use crate::error::ControlError;
@@ -25,6 +26,7 @@ impl Control {
             self.finish_making(&row).await;
         }
         self.sync().await?;
+        self.look_for_servers().await?;
         for row in self.store.tenants_in(TenantState::Deleting).await? {
             self.try_purge(&row).await;
         }
@@ -35,16 +37,30 @@ impl Control {
 
     /// Completes a half-made tenant, or takes it back.
     async fn finish_making(&self, row: &TenantRow) {
+        if let Some(operation) = &row.operation {
+            // Nobody has the rest of its content any more.
+            let cut = ControlError::Conflict(format!("the {} was cut short", operation.as_str()));
+            return self.take_back(SERVER, row, &cut).await;
+        }
         let Err(error) = self.complete(SERVER, row).await else { return };
         let why = Chain(&error).to_string();
         tracing::warn!(tenant = %row.id, name = %row.name, error = %why, "complete a half-made tenant");
-        if let Err(error) = self.abandon(SERVER, row, &why).await {
-            tracing::error!(tenant = %row.id, error = %Chain(&error), "clean up a half-made tenant");
+        self.take_back(SERVER, row, &error).await;
+    }
+
+    /// Says which tenants can't be served because nobody knows their data server.
+    async fn look_for_servers(&self) -> Result<()> {
+        for (server, tenants) in self.store.tenants_by_server().await? {
+            if !self.config.data_servers.contains(&server) {
+                tracing::error!(%server, tenants, "tenants are on a data server that is not configured");
+            }
         }
+        Ok(())
     }
 
     /// What is due by the hour.
     pub(crate) async fn keep_house(&self) {
+        self.settle_operations().await;
         let now = Timestamp::now();
         match self.store.trash_due(now).await {
             Ok(due) => {
@@ -83,7 +99,7 @@ impl Control {
             match (known, gone) {
                 (Ok(true), _) => {}
                 (Ok(false), Ok(true)) => {
-                    if let Err(error) = self.data.remove(id).await {
+                    if let Err(error) = self.data.sweep(id).await {
                         tracing::warn!(tenant = %id, %error, "remove what is left of a tenant");
                     }
                 }

@@ -3,11 +3,11 @@
 use crate::Control;
 use crate::error::ControlError;
 use crate::store::ReleaseRow;
-use crate::types::{Page, Paging, ReleaseView, rfc3339};
+use crate::types::{Page, Paging, ReleaseView, ReuseView, rfc3339};
 use bytes::Bytes;
 use rowhouse_base::{Chain, Digest, Timestamp};
 use rowhouse_identity::Operator;
-use rowhouse_tenant::ReleaseName;
+use rowhouse_tenant::{ReleaseName, Reuse};
 use std::sync::Arc;
 
 type Result<T> = std::result::Result<T, ControlError>;
@@ -24,13 +24,14 @@ impl Control {
         operator: &Operator,
         name: &str,
         version: &str,
+        reuse: Option<Reuse>,
         bytes: Bytes,
     ) -> Result<(ReleaseView, bool)> {
         let actor = operator.writer()?.to_owned();
         let name = ReleaseName::new(name, version).map_err(|error| ControlError::field("name", error))?;
         let control = Arc::clone(self);
         Self::detached("push release", async move {
-            let (row, new) = control.push(&actor, name, bytes).await?;
+            let (row, new) = control.push(&actor, name, reuse, bytes).await?;
             Ok((control.release_view(&row).await?, new))
         })
         .await
@@ -40,16 +41,17 @@ impl Control {
         &self,
         actor: &str,
         name: ReleaseName,
+        reuse: Option<Reuse>,
         bytes: Bytes,
     ) -> Result<(ReleaseRow, bool)> {
         let digest = Digest::of(&bytes);
         if let Some(known) = self.store.release(&name).await? {
-            return same(known, digest);
+            return same(known, digest, reuse);
         }
         let facts = self.modules.check(bytes.clone()).await?;
         let mut change = self.store.change().await?;
         if let Some(known) = change.release(&name).await? {
-            return same(known, digest);
+            return same(known, digest, reuse);
         }
         let row = ReleaseRow {
             name,
@@ -61,6 +63,7 @@ impl Control {
             migrations: facts.migrations,
             fingerprint: facts.fingerprint,
             has_upgrade: facts.has_upgrade,
+            reuse,
             pushed_at: Timestamp::now(),
         };
         change.add_release(&row, bytes.to_vec()).await?;
@@ -135,17 +138,24 @@ impl Control {
             imports: row.imports.clone(),
             schema_version: row.migrations.last().map_or(0, |migration| migration.version),
             has_upgrade: row.has_upgrade,
+            reuse: row.reuse.map(ReuseView::from),
             pushed_at: rfc3339(row.pushed_at),
             tenants: self.store.tenants_on(&row.name).await?,
         })
     }
 }
 
-fn same(known: ReleaseRow, digest: Digest) -> Result<(ReleaseRow, bool)> {
-    if known.digest == digest {
+fn same(known: ReleaseRow, digest: Digest, reuse: Option<Reuse>) -> Result<(ReleaseRow, bool)> {
+    if known.digest == digest && known.reuse == reuse {
         return Ok((known, false));
     }
     let name = &known.name;
+    if known.digest == digest {
+        let text = format!(
+            "`{name}` has another policy of reuse; a release never changes, push it as another version"
+        );
+        return Err(ControlError::Conflict(text));
+    }
     let text =
         format!("`{name}` is another component already; a release never changes, push it as another version");
     Err(ControlError::Conflict(text))

@@ -1,11 +1,10 @@
 //! Tenants as operators see and change them. Making and deleting have files of their own.
 
+use super::operations::idle;
 use crate::Control;
 use crate::error::{ControlError, FieldError};
-use crate::store::{Change, DatabaseError, TenantRow, state_counts};
-use crate::types::{
-    Page, Paging, PatchTenant, StatusView, TenantCounts, TenantRelease, TenantView, UsageView, rfc3339,
-};
+use crate::store::{Change, DatabaseError, Operation, TenantRow, state_counts};
+use crate::types::{Page, Paging, PatchTenant, StatusView, TenantCounts, TenantRelease, TenantView, rfc3339};
 use rowhouse_base::TenantName;
 use rowhouse_identity::Operator;
 use rowhouse_tenant::{AddressPattern, TenantState};
@@ -31,6 +30,7 @@ impl Control {
             match state {
                 TenantState::Active => tenants.active = count,
                 TenantState::Suspended => tenants.suspended = count,
+                TenantState::Moving => tenants.moving = count,
                 TenantState::Provisioning => tenants.provisioning = count,
                 TenantState::Trashed => tenants.trashed = count,
                 TenantState::Deleting => tenants.deleting = count,
@@ -71,16 +71,6 @@ impl Control {
     /// [`ControlError::NotFound`].
     pub async fn tenant(&self, _operator: &Operator, name: &str) -> Result<TenantView> {
         Ok(self.view(&self.row(name).await?))
-    }
-
-    /// What a tenant keeps.
-    ///
-    /// # Errors
-    /// [`ControlError::NotFound`], [`ControlError::Refused`].
-    pub async fn usage(&self, _operator: &Operator, name: &str) -> Result<UsageView> {
-        let row = self.row(name).await?;
-        let kept = self.data.usage(row.id).await.map_err(ControlError::port("measure the tenant"))?;
-        Ok(UsageView { database_bytes: kept.database_bytes, file_bytes: kept.file_bytes, files: kept.files })
     }
 
     /// Changes what is given of a tenant. In force when this returns.
@@ -157,6 +147,9 @@ impl Control {
         let mut change = self.store.change().await?;
         let mut row = editable(&mut change, &row).await?;
         if row.state != to {
+            if !matches!(row.operation, Some(Operation::Leave { .. })) {
+                idle(&row)?;
+            }
             row.state = to;
             change.put_tenant(&mut row).await?;
             change.audit(actor, action, row.name.as_str(), Some(row.name.as_str()), "").await?;
@@ -194,6 +187,8 @@ impl Control {
             revision: row.revision,
             created_at: rfc3339(row.created_at),
             trash_until: row.trash_until.map(rfc3339),
+            data_server: row.data_server.to_string(),
+            operation: row.operation.as_ref().map(|operation| operation.as_str().to_owned()),
         }
     }
 

@@ -5,7 +5,6 @@ use super::{Change, Result, Store, generation, parsed, parsed_option, timestamp}
 use rowhouse_base::Timestamp;
 use rowhouse_base::id::{ActivationId, TenantId};
 use rowhouse_tenant::ReleaseName;
-use sqlx::Row as _;
 
 macro_rules! columns {
     () => {
@@ -61,14 +60,14 @@ pub(crate) struct MoveRow {
 fn activation(row: &Row) -> Result<ActivationRow> {
     Ok(ActivationRow {
         id: parsed(row, "id")?,
-        kind: row.try_get("kind")?,
+        kind: row.get("kind")?,
         release: parsed(row, "release_name")?,
-        state: row.try_get("state")?,
+        state: row.get("state")?,
         total: generation(row, "total")?,
         previous_default: parsed_option(row, "previous_default")?,
         rollback_of: parsed_option(row, "rollback_of")?,
         started_at: timestamp(row, "started_at")?,
-        finished_at: row.try_get::<Option<i64>, _>("finished_at")?.map(Timestamp),
+        finished_at: row.get::<Option<i64>>("finished_at")?.map(Timestamp),
     })
 }
 
@@ -117,10 +116,10 @@ impl Store {
             .map(|row| {
                 Ok(MoveRow {
                     tenant: parsed(row, "tenant_id")?,
-                    name: row.try_get("tenant_name")?,
+                    name: row.get("tenant_name")?,
                     from: parsed_option(row, "from_release")?,
                     to: parsed(row, "to_release")?,
-                    error: row.try_get("error")?,
+                    error: row.get("error")?,
                 })
             })
             .collect()
@@ -141,7 +140,7 @@ impl Change {
     /// True where one is running.
     pub(crate) async fn activation_runs(&mut self) -> Result<bool> {
         let row =
-            sql("SELECT id FROM activations WHERE state = 'running'").fetch_optional(&mut *self.tx).await?;
+            sql("SELECT id FROM activations WHERE state = 'running'").fetch_optional(&mut self.tx).await?;
         Ok(row.is_some())
     }
 
@@ -165,7 +164,7 @@ impl Change {
         .bind(activation.started_at.0)
         .bind(activation.finished_at.map(|at| at.0))
         .bind(self.generation)
-        .execute(&mut *self.tx)
+        .execute(&mut self.tx)
         .await?;
         for step in moves {
             sql(
@@ -177,7 +176,7 @@ impl Change {
             .bind(step.name.clone())
             .bind(step.from.as_ref().map(|name| name.as_str().to_owned()))
             .bind(step.to.as_str().to_owned())
-            .execute(&mut *self.tx)
+            .execute(&mut self.tx)
             .await?;
         }
         Ok(())
@@ -196,7 +195,7 @@ impl Change {
             .bind(error.map(str::to_owned))
             .bind(id.to_string())
             .bind(tenant.to_string())
-            .execute(&mut *self.tx)
+            .execute(&mut self.tx)
             .await?;
         Ok(())
     }
@@ -208,7 +207,7 @@ impl Change {
             .bind(self.at.0)
             .bind(self.generation)
             .bind(id.to_string())
-            .execute(&mut *self.tx)
+            .execute(&mut self.tx)
             .await?;
         Ok(())
     }

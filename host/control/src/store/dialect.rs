@@ -1,43 +1,189 @@
-//! What differs between engines: types, opening, placeholders. SQLite today.
+//! What differs between the engines, and the only place that knows there are three.
 //!
-//! PostgreSQL takes the texts as they are; MySQL needs `$n` turned into `?`, which [`sql`] is the place for.
+//! Texts are written once: `$n` placeholders in the order of binding, each used once, no upserts, no
+//! RETURNING. SQLite and PostgreSQL take them as they are, MySQL and MariaDB get `?`. A [`Statement`] runs on
+//! a [`Pool`] by itself or in a [`Tx`]. Each engine has a file with how it is opened, how a transaction
+//! begins, the words of its types and what its errors mean.
 
-use sqlx::Pool;
-use sqlx::query::Query;
-use sqlx::sqlite::{
-    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-};
-use std::path::Path;
+mod address;
+mod mysql;
+mod postgresql;
+mod run;
+mod sqlite;
+
+pub use address::{ControlUrl, UrlError};
+pub(super) use run::{Row, Statement, Tx, sql};
+
+use address::Place;
+use std::future::Future;
 use std::time::Duration;
 
-pub(super) type Db = sqlx::Sqlite;
-pub(super) type Row = sqlx::sqlite::SqliteRow;
-pub(super) type Tx = sqlx::Transaction<'static, Db>;
+/// A connection to a server is made within this time, or is given up.
+const CONNECT: Duration = Duration::from_secs(5);
+/// A statement waits this long for a connection. Together with [`ANSWER`] it bounds what a request loses to a
+/// control database that is gone.
+const ACQUIRE: Duration = Duration::from_secs(5);
+/// A server ends a reading statement after this time; the longest here, a page of a searched list, takes
+/// milliseconds.
+const STATEMENT: Duration = Duration::from_secs(10);
+/// A statement waits this long for a row that another change holds.
+const LOCK: Duration = Duration::from_secs(10);
+/// A server that said nothing for this long is taken for gone. More than [`STATEMENT`] and [`LOCK`], whose
+/// errors say more.
+const ANSWER: Duration = Duration::from_secs(15);
+/// A server ends a transaction that does nothing for this long: one machine that lost its power must not
+/// keep all others from changing anything until TCP notices.
+const ABANDONED: Duration = Duration::from_secs(60);
+/// A start waits this long for another one that is changing the schema.
+const SCHEMA_TURN: Duration = Duration::from_secs(60);
 
-/// Where to read and where to write. SQLite has one writer at a time, and waiting for a connection is
-/// fairer than its busy handler; on other engines both are one pool.
+/// Connections of one engine.
+#[derive(Clone, Debug)]
+pub(super) enum Pool {
+    Sqlite(sqlx::Pool<sqlx::Sqlite>),
+    Postgres(sqlx::Pool<sqlx::Postgres>),
+    MySql(sqlx::Pool<sqlx::MySql>),
+}
+
+/// Where to read and where to write.
+///
+/// SQLite has one writer at a time, and waiting for a connection is fairer than its busy handler. On servers
+/// changes wait for the generation's row, each with its connection: if they could take all of them, the
+/// reads that a change makes on the side would wait for the change.
 #[derive(Clone, Debug)]
 pub(super) struct Pools {
-    pub(super) read: Pool<Db>,
-    pub(super) write: Pool<Db>,
+    pub(super) read: Pool,
+    pub(super) write: Pool,
 }
 
-pub(super) async fn open(path: &Path) -> Result<Pools, sqlx::Error> {
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        // What was acknowledged survives the loss of power, not only of the process.
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(Duration::from_secs(10));
-    let pool = |connections| SqlitePoolOptions::new().max_connections(connections).min_connections(1);
-    let write = pool(1).acquire_timeout(Duration::from_secs(30)).connect_with(options.clone()).await?;
-    let read = pool(4).connect_with(options).await?;
-    Ok(Pools { read, write })
+/// Opens a control database and makes it where there is none. `connections` is for servers; SQLite has its own
+/// numbers.
+pub(super) async fn open(url: &ControlUrl, connections: u32) -> Result<Pools, sqlx::Error> {
+    // A quarter writes: changes are made one after the other, so more writers would only wait.
+    let writers = (connections / 4).max(1);
+    let readers = connections.saturating_sub(writers).max(1);
+    match &url.place {
+        Place::File(path) => sqlite::open(path).await,
+        Place::Postgres(options) => postgresql::open(options, readers, writers).await,
+        Place::MySql(options) => mysql::open(options, readers, writers).await,
+    }
 }
 
-/// A statement with `$1`, `$2`, … in the order of binding, each used once.
-pub(super) fn sql<'q>(text: &'static str) -> Query<'q, Db, SqliteArguments> {
-    sqlx::query(text)
+/// Held while the schema is changed, so that of two servers starting at once one waits.
+#[derive(Debug)]
+pub(super) enum SchemaTurn {
+    /// The transaction that changes the schema is the turn.
+    Transaction,
+    /// A connection apart from the one that changes the schema, because there each statement commits by itself.
+    MySql(Box<sqlx::MySqlConnection>),
+}
+
+impl Pools {
+    /// Waits for the turn to change the schema. `None` where another server has it for too long.
+    pub(super) async fn schema_turn(&self) -> Result<Option<SchemaTurn>, sqlx::Error> {
+        match &self.write {
+            Pool::Sqlite(_) | Pool::Postgres(_) => Ok(Some(SchemaTurn::Transaction)),
+            Pool::MySql(pool) => {
+                Ok(mysql::schema_turn(pool).await?.map(|connection| SchemaTurn::MySql(Box::new(connection))))
+            }
+        }
+    }
+
+    /// Begins a transaction that changes the schema; on SQLite and PostgreSQL it waits for its turn.
+    pub(super) async fn begin_schema(&self) -> Result<Tx, sqlx::Error> {
+        match &self.write {
+            Pool::Sqlite(pool) => Ok(Tx::sqlite(pool.begin_with("BEGIN IMMEDIATE").await?)),
+            Pool::Postgres(pool) => Ok(Tx::postgres(postgresql::begin_schema(pool).await?)),
+            Pool::MySql(_) => self.write.begin().await,
+        }
+    }
+
+    /// True where a statement that changes the schema commits by itself.
+    pub(super) fn schema_commits(&self) -> bool {
+        matches!(self.write, Pool::MySql(_))
+    }
+
+    /// Puts the engine's words into a statement that changes the schema.
+    pub(super) fn schema_text(&self, text: &str) -> String {
+        match &self.write {
+            Pool::Sqlite(_) => text.to_owned(),
+            Pool::Postgres(_) => postgresql::schema_text(text),
+            Pool::MySql(_) => mysql::schema_text(text),
+        }
+    }
+}
+
+impl Pool {
+    /// Begins a transaction. On a pool that reads, all of it sees the database as of one moment.
+    pub(super) async fn begin(&self) -> Result<Tx, sqlx::Error> {
+        match self {
+            Self::Sqlite(pool) => Ok(Tx::sqlite(pool.begin().await?)),
+            Self::Postgres(pool) => Ok(Tx::postgres(run::within(ANSWER, pool.begin()).await?)),
+            Self::MySql(pool) => Ok(Tx::mysql(run::within(ANSWER, pool.begin()).await?)),
+        }
+    }
+}
+
+impl SchemaTurn {
+    /// Lets the next one have its turn. Dropped without, it ends with the connection.
+    pub(super) async fn end(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Transaction => Ok(()),
+            Self::MySql(connection) => sqlx::Connection::close(*connection).await,
+        }
+    }
+}
+
+/// What an error means for who asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// The engine undid the transaction, or the statement where it stood alone, for another's sake.
+    Undone,
+    /// No connection, or no longer: nothing that was not committed is kept.
+    Lost,
+    /// The engine had no time or no room; nothing was done.
+    Busy,
+    /// The same again fails again.
+    Final,
+}
+
+/// Says what an error means.
+pub(super) fn fate(error: &sqlx::Error) -> Fate {
+    match error {
+        sqlx::Error::Io(_) => Fate::Lost,
+        sqlx::Error::PoolTimedOut => Fate::Busy,
+        sqlx::Error::Database(error) => {
+            if let Some(error) = error.try_downcast_ref() {
+                sqlite::fate(error)
+            } else if let Some(error) = error.try_downcast_ref() {
+                postgresql::fate(error)
+            } else if let Some(error) = error.try_downcast_ref() {
+                mysql::fate(error)
+            } else {
+                Fate::Final
+            }
+        }
+        _ => Fate::Final,
+    }
+}
+
+/// True where a statement that changes the schema failed because it was done before.
+pub(super) fn was_done(error: &sqlx::Error) -> bool {
+    mysql::was_done(error)
+}
+
+/// Does a statement that stands alone, and does it again where the engine undid it for another's sake. A lost
+/// connection is not tried again: the statement may have been done.
+pub(super) async fn settled<T, F>(work: impl Fn() -> F) -> Result<T, sqlx::Error>
+where
+    F: Future<Output = Result<T, sqlx::Error>>,
+{
+    // The other one is done after its turn; who loses three times is told.
+    for _ in 0..2 {
+        match work().await {
+            Err(error) if fate(&error) == Fate::Undone => {}
+            done => return done,
+        }
+    }
+    work().await
 }

@@ -1,8 +1,10 @@
 //! [`IdentityStore`] over the control database: sessions, and what signing in reads.
 //!
 //! Making and using a session does not move the generation: no other server needs to know. Ending one does.
+//! What stands apart from the generation may meet a change in the reverse order of rows; then the engine
+//! undoes the smaller one, which is this, and it is done again.
 
-use super::dialect::sql;
+use super::dialect::{settled, sql};
 use super::people::{token, user};
 use super::{DatabaseError, Result, Store, parsed, timestamp};
 use rowhouse_base::id::UserId;
@@ -11,7 +13,6 @@ use rowhouse_identity::{
     IdentityStore, Later, NewSession, PasswordHash, Roles, Scope, StoreError, StoredSession, StoredToken,
     StoredUser, UserName,
 };
-use sqlx::Row as _;
 use std::future::Future;
 
 fn later<'a, T>(work: impl Future<Output = Result<T>> + Send + 'a) -> Later<'a, T> {
@@ -28,7 +29,7 @@ impl Store {
         .fetch_optional(&self.pools.read)
         .await?;
         row.map(|row| {
-            let password: Option<String> = row.try_get("password")?;
+            let password: Option<String> = row.get("password")?;
             Ok(StoredUser { user: user(&row)?, password: password.map(PasswordHash::from_stored) })
         })
         .transpose()
@@ -69,24 +70,27 @@ impl Store {
     }
 
     async fn keep_session(&self, session: NewSession) -> Result<()> {
-        sql("INSERT INTO sessions (digest, user_id, scope, created_at, idle_until, expires_at) \
-             VALUES ($1, $2, $3, $4, $5, $6)")
-        .bind(session.digest.to_string())
-        .bind(session.user.to_string())
-        .bind(session.scope.to_string())
-        .bind(session.created_at.0)
-        .bind(session.idle_until.0)
-        .bind(session.expires_at.0)
-        .execute(&self.pools.write)
+        settled(|| {
+            sql("INSERT INTO sessions (digest, user_id, scope, created_at, idle_until, expires_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6)")
+            .bind(session.digest.to_string())
+            .bind(session.user.to_string())
+            .bind(session.scope.to_string())
+            .bind(session.created_at.0)
+            .bind(session.idle_until.0)
+            .bind(session.expires_at.0)
+            .execute(&self.pools.write)
+        })
         .await?;
         Ok(())
     }
 
     /// Drops sessions that are over.
     pub(crate) async fn drop_old_sessions(&self, now: Timestamp) -> Result<u64> {
-        let done =
-            sql("DELETE FROM sessions WHERE idle_until <= $1").bind(now.0).execute(&self.pools.write).await?;
-        Ok(done.rows_affected())
+        let gone = settled(|| {
+            sql("DELETE FROM sessions WHERE idle_until <= $1").bind(now.0).execute(&self.pools.write)
+        });
+        Ok(gone.await?)
     }
 }
 
@@ -109,11 +113,13 @@ impl IdentityStore for Store {
 
     fn touch_session(&self, digest: Digest, idle_until: Timestamp) -> Later<'_, ()> {
         later(async move {
-            sql("UPDATE sessions SET idle_until = $1 WHERE digest = $2")
-                .bind(idle_until.0)
-                .bind(digest.to_string())
-                .execute(&self.pools.write)
-                .await?;
+            settled(|| {
+                sql("UPDATE sessions SET idle_until = $1 WHERE digest = $2")
+                    .bind(idle_until.0)
+                    .bind(digest.to_string())
+                    .execute(&self.pools.write)
+            })
+            .await?;
             Ok(())
         })
     }
@@ -123,7 +129,7 @@ impl IdentityStore for Store {
             let mut change = self.change().await?;
             sql("DELETE FROM sessions WHERE digest = $1")
                 .bind(digest.to_string())
-                .execute(&mut *change.tx)
+                .execute(&mut change.tx)
                 .await?;
             change.people_changed().await?;
             change.commit().await
@@ -152,12 +158,14 @@ impl IdentityStore for Store {
 
     fn replace_hash(&self, user: UserId, old: PasswordHash, new: PasswordHash) -> Later<'_, ()> {
         later(async move {
-            sql("UPDATE users SET password = $1 WHERE id = $2 AND password = $3")
-                .bind(new.as_str().to_owned())
-                .bind(user.to_string())
-                .bind(old.as_str().to_owned())
-                .execute(&self.pools.write)
-                .await?;
+            settled(|| {
+                sql("UPDATE users SET password = $1 WHERE id = $2 AND password = $3")
+                    .bind(new.as_str().to_owned())
+                    .bind(user.to_string())
+                    .bind(old.as_str().to_owned())
+                    .execute(&self.pools.write)
+            })
+            .await?;
             Ok(())
         })
     }

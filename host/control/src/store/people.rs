@@ -5,7 +5,6 @@ use super::{Change, Result, Store, flag, generation, like, parsed, timestamp, va
 use rowhouse_base::id::{TenantId, TokenId, UserId};
 use rowhouse_base::{Digest, Timestamp};
 use rowhouse_identity::{ApiToken, PasswordHash, Roles, TokenScope, User, UserName};
-use sqlx::Row as _;
 
 macro_rules! columns {
     () => {
@@ -17,7 +16,7 @@ pub(super) fn user(row: &Row) -> Result<User> {
     Ok(User {
         id: parsed(row, "id")?,
         name: parsed(row, "name")?,
-        email: row.try_get("email")?,
+        email: row.get("email")?,
         super_user: flag(row, "super_user")?,
         disabled: flag(row, "disabled")?,
         must_change_password: flag(row, "must_change")?,
@@ -26,16 +25,16 @@ pub(super) fn user(row: &Row) -> Result<User> {
 }
 
 pub(super) fn token(row: &Row) -> Result<ApiToken> {
-    let scopes: String = row.try_get("scopes")?;
+    let scopes: String = row.get("scopes")?;
     Ok(ApiToken {
         id: parsed(row, "id")?,
-        name: row.try_get("name")?,
+        name: row.get("name")?,
         scopes: scopes
             .split(',')
             .map(|scope| scope.parse::<TokenScope>().map_err(|error| value("scopes", error)))
             .collect::<Result<_>>()?,
         created_at: timestamp(row, "created_at")?,
-        expires_at: row.try_get::<Option<i64>, _>("expires_at")?.map(Timestamp),
+        expires_at: row.get::<Option<i64>>("expires_at")?.map(Timestamp),
     })
 }
 
@@ -102,7 +101,7 @@ impl Change {
     pub(crate) async fn people_changed(&mut self) -> Result<()> {
         sql("UPDATE membership_changes SET gen = $1 WHERE id = 1")
             .bind(self.generation)
-            .execute(&mut *self.tx)
+            .execute(&mut self.tx)
             .await?;
         Ok(())
     }
@@ -111,7 +110,7 @@ impl Change {
     pub(crate) async fn user(&mut self, name: &UserName) -> Result<Option<User>> {
         let row = sql(concat!("SELECT ", columns!(), " FROM users WHERE name = $1"))
             .bind(name.as_str().to_owned())
-            .fetch_optional(&mut *self.tx)
+            .fetch_optional(&mut self.tx)
             .await?;
         row.as_ref().map(user).transpose()
     }
@@ -123,7 +122,7 @@ impl Change {
         .bind(user.id.to_string())
         .bind(user.name.as_str().to_owned())
         .bind(user.created_at.0)
-        .execute(&mut *self.tx)
+        .execute(&mut self.tx)
         .await?;
         self.put_user(user).await?;
         self.put_password(user.id, password, user.must_change_password).await
@@ -137,7 +136,7 @@ impl Change {
             .bind(i64::from(user.disabled))
             .bind(self.generation)
             .bind(user.id.to_string())
-            .execute(&mut *self.tx)
+            .execute(&mut self.tx)
             .await?;
         Ok(())
     }
@@ -153,7 +152,7 @@ impl Change {
             .bind(i64::from(must_change))
             .bind(self.generation)
             .bind(user.to_string())
-            .execute(&mut *self.tx)
+            .execute(&mut self.tx)
             .await?;
         Ok(())
     }
@@ -163,26 +162,26 @@ impl Change {
         let done = sql("DELETE FROM sessions WHERE user_id = $1 AND digest <> $2")
             .bind(user.to_string())
             .bind(keep.map(|digest| digest.to_string()).unwrap_or_default())
-            .execute(&mut *self.tx)
+            .execute(&mut self.tx)
             .await?;
         self.people_changed().await?;
-        Ok(done.rows_affected())
+        Ok(done)
     }
 
     pub(crate) async fn remove_user(&mut self, user: UserId) -> Result<()> {
         self.remove_sessions(user, None).await?;
         sql("DELETE FROM memberships WHERE user_id = $1")
             .bind(user.to_string())
-            .execute(&mut *self.tx)
+            .execute(&mut self.tx)
             .await?;
-        sql("DELETE FROM users WHERE id = $1").bind(user.to_string()).execute(&mut *self.tx).await?;
+        sql("DELETE FROM users WHERE id = $1").bind(user.to_string()).execute(&mut self.tx).await?;
         Ok(())
     }
 
     /// How many Super Users can sign in.
     pub(crate) async fn super_users(&mut self) -> Result<u64> {
         let row = sql("SELECT COUNT(*) AS n FROM users WHERE super_user = 1 AND disabled = 0")
-            .fetch_one(&mut *self.tx)
+            .fetch_one(&mut self.tx)
             .await?;
         generation(&row, "n")
     }
@@ -192,7 +191,7 @@ impl Change {
         let before = sql("DELETE FROM memberships WHERE tenant_id = $1 AND user_id = $2")
             .bind(tenant.to_string())
             .bind(user.to_string())
-            .execute(&mut *self.tx)
+            .execute(&mut self.tx)
             .await?;
         if !roles.is_empty() {
             sql("INSERT INTO memberships (tenant_id, user_id, roles, gen) VALUES ($1, $2, $3, $4)")
@@ -200,11 +199,11 @@ impl Change {
                 .bind(user.to_string())
                 .bind(roles.to_string())
                 .bind(self.generation)
-                .execute(&mut *self.tx)
+                .execute(&mut self.tx)
                 .await?;
         }
         self.people_changed().await?;
-        Ok(before.rows_affected() > 0)
+        Ok(before > 0)
     }
 
     pub(crate) async fn add_token(&mut self, token: &ApiToken, digest: &Digest) -> Result<()> {
@@ -216,15 +215,14 @@ impl Change {
             .bind(scopes)
             .bind(token.created_at.0)
             .bind(token.expires_at.map(|at| at.0))
-            .execute(&mut *self.tx)
+            .execute(&mut self.tx)
             .await?;
         Ok(())
     }
 
     /// Revokes a token. Gives whether there was one.
     pub(crate) async fn remove_token(&mut self, id: TokenId) -> Result<bool> {
-        let done =
-            sql("DELETE FROM tokens WHERE id = $1").bind(id.to_string()).execute(&mut *self.tx).await?;
-        Ok(done.rows_affected() > 0)
+        let done = sql("DELETE FROM tokens WHERE id = $1").bind(id.to_string()).execute(&mut self.tx).await?;
+        Ok(done > 0)
     }
 }

@@ -1,12 +1,17 @@
-//! The control database's own migrations: forward only, numbered, each in one transaction with its ledger row.
+//! The control database's own migrations: forward only, numbered, refused where the database is newer.
 //!
-//! Never change one that was released; add another. Ids are text, times are microseconds since 1970,
-//! truth is 0 or 1, lists and maps are JSON text that no query looks into.
+//! Never change one that was released; add another. They are written once, with type words that `dialect`
+//! turns into an engine's: ids are text, times are microseconds since 1970, truth is 0 or 1, lists and maps
+//! are JSON text that no query looks into. Foreign keys stand at the end of a table: MySQL passes over those
+//! that stand at a column.
+//!
+//! On SQLite and PostgreSQL a migration is one transaction with its row in the ledger. On MySQL each statement
+//! that changes the schema commits by itself, so each is recorded, and a start goes on where a crash cut
+//! the last one short. Of several servers that start at once one migrates and the others wait.
 
-use super::dialect::{Db, sql};
+use super::dialect::{Pools, Statement, Tx, sql, was_done};
 use super::{DatabaseError, Result};
 use rowhouse_base::Timestamp;
-use sqlx::{Pool, Row as _};
 
 struct Migration {
     name: &'static str,
@@ -14,7 +19,12 @@ struct Migration {
 }
 
 /// Position + 1 is the version.
-const MIGRATIONS: &[Migration] = &[Migration { name: "begin", statements: BEGIN }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { name: "begin", statements: BEGIN },
+    Migration { name: "bytes of releases in parts", statements: PARTS },
+    Migration { name: "policy of releases", statements: POLICY },
+    Migration { name: "data servers and operations", statements: SERVERS },
+];
 
 const BEGIN: &[&str] = &[
     "CREATE TABLE control (id BIGINT PRIMARY KEY, gen BIGINT NOT NULL, horizon BIGINT NOT NULL)",
@@ -36,8 +46,8 @@ const BEGIN: &[&str] = &[
     "CREATE TABLE tombstones (id VARCHAR(36) PRIMARY KEY, name VARCHAR(63) NOT NULL, \
      removed_at BIGINT NOT NULL, gen BIGINT NOT NULL)",
     "CREATE INDEX tombstones_gen ON tombstones (gen)",
-    "CREATE TABLE addresses (host VARCHAR(255) PRIMARY KEY, tenant_id VARCHAR(36) NOT NULL \
-     REFERENCES tenants (id), gen BIGINT NOT NULL)",
+    "CREATE TABLE addresses (host VARCHAR(255) PRIMARY KEY, tenant_id VARCHAR(36) NOT NULL, gen BIGINT NOT NULL, \
+     FOREIGN KEY (tenant_id) REFERENCES tenants (id))",
     "CREATE INDEX addresses_tenant ON addresses (tenant_id)",
     "CREATE TABLE releases (name VARCHAR(130) PRIMARY KEY, digest VARCHAR(64) NOT NULL, size BIGINT NOT NULL, \
      lane VARCHAR(16) NOT NULL, exports TEXT NOT NULL, imports TEXT NOT NULL, migrations TEXT NOT NULL, \
@@ -48,23 +58,24 @@ const BEGIN: &[&str] = &[
      state VARCHAR(16) NOT NULL, total BIGINT NOT NULL, previous_default VARCHAR(130), rollback_of VARCHAR(36), \
      started_at BIGINT NOT NULL, finished_at BIGINT, gen BIGINT NOT NULL)",
     "CREATE INDEX activations_state ON activations (state)",
-    "CREATE TABLE moves (activation_id VARCHAR(36) NOT NULL REFERENCES activations (id), tenant_id VARCHAR(36) NOT NULL, \
+    "CREATE TABLE moves (activation_id VARCHAR(36) NOT NULL, tenant_id VARCHAR(36) NOT NULL, \
      tenant_name VARCHAR(63) NOT NULL, from_release VARCHAR(130), to_release VARCHAR(130) NOT NULL, \
-     state VARCHAR(16) NOT NULL, error TEXT, PRIMARY KEY (activation_id, tenant_id))",
+     state VARCHAR(16) NOT NULL, error TEXT, PRIMARY KEY (activation_id, tenant_id), \
+     FOREIGN KEY (activation_id) REFERENCES activations (id))",
     "CREATE TABLE users (id VARCHAR(36) PRIMARY KEY, name VARCHAR(64) NOT NULL, email TEXT, password TEXT, \
      must_change BIGINT NOT NULL, super_user BIGINT NOT NULL, disabled BIGINT NOT NULL, \
      created_at BIGINT NOT NULL, gen BIGINT NOT NULL)",
     "CREATE UNIQUE INDEX users_name ON users (name)",
     "CREATE INDEX users_gen ON users (gen)",
-    "CREATE TABLE memberships (tenant_id VARCHAR(36) NOT NULL REFERENCES tenants (id), \
-     user_id VARCHAR(36) NOT NULL REFERENCES users (id), roles VARCHAR(64) NOT NULL, gen BIGINT NOT NULL, \
-     PRIMARY KEY (tenant_id, user_id))",
+    "CREATE TABLE memberships (tenant_id VARCHAR(36) NOT NULL, user_id VARCHAR(36) NOT NULL, roles VARCHAR(64) NOT NULL, gen BIGINT NOT NULL, \
+     PRIMARY KEY (tenant_id, user_id), FOREIGN KEY (tenant_id) REFERENCES tenants (id), \
+     FOREIGN KEY (user_id) REFERENCES users (id))",
     "CREATE INDEX memberships_user ON memberships (user_id)",
     // One row: memberships and users that are gone leave no row to carry a generation.
     "CREATE TABLE membership_changes (id BIGINT PRIMARY KEY, gen BIGINT NOT NULL)",
     "INSERT INTO membership_changes (id, gen) VALUES (1, 0)",
-    "CREATE TABLE sessions (digest VARCHAR(64) PRIMARY KEY, user_id VARCHAR(36) NOT NULL REFERENCES users (id), \
-     scope VARCHAR(36) NOT NULL, created_at BIGINT NOT NULL, idle_until BIGINT NOT NULL, expires_at BIGINT NOT NULL)",
+    "CREATE TABLE sessions (digest VARCHAR(64) PRIMARY KEY, user_id VARCHAR(36) NOT NULL, scope VARCHAR(36) NOT NULL, created_at BIGINT NOT NULL, idle_until BIGINT NOT NULL, \
+     expires_at BIGINT NOT NULL, FOREIGN KEY (user_id) REFERENCES users (id))",
     "CREATE INDEX sessions_user ON sessions (user_id)",
     "CREATE INDEX sessions_scope ON sessions (scope)",
     "CREATE INDEX sessions_idle ON sessions (idle_until)",
@@ -79,30 +90,229 @@ const BEGIN: &[&str] = &[
      receipt TEXT NOT NULL, at BIGINT NOT NULL)",
 ];
 
-/// Brings the schema up to date. Two servers starting at once are put in order by the ledger's key.
-pub(super) async fn migrate(pool: &Pool<Db>) -> Result<()> {
-    sql("CREATE TABLE IF NOT EXISTS control_ledger (version BIGINT PRIMARY KEY, name VARCHAR(64) NOT NULL, \
-         applied_at BIGINT NOT NULL)")
-    .execute(pool)
-    .await?;
-    let row = sql("SELECT MAX(version) AS newest FROM control_ledger").fetch_one(pool).await?;
-    let found = row.try_get::<Option<i64>, _>("newest")?.unwrap_or(0);
+/// A server takes statements of so many bytes only (16 MiB on MariaDB as it comes), and modules are larger.
+const PARTS: &[&str] = &[
+    "CREATE TABLE release_parts (digest VARCHAR(64) NOT NULL, part BIGINT NOT NULL, bytes BLOB NOT NULL, \
+     PRIMARY KEY (digest, part))",
+    "INSERT INTO release_parts (digest, part, bytes) SELECT digest, 0, bytes FROM release_bytes",
+    "DROP TABLE release_bytes",
+];
+
+/// Both or none: NULL is a fresh instance for each request.
+const POLICY: &[&str] = &[
+    "ALTER TABLE releases ADD COLUMN reuse_requests BIGINT",
+    "ALTER TABLE releases ADD COLUMN reuse_idle_ms BIGINT",
+];
+
+/// Tenants of before are on the embedded engine. An operation is JSON, NULL where none is under way.
+const SERVERS: &[&str] = &[
+    "ALTER TABLE tenants ADD COLUMN data_server VARCHAR(32) NOT NULL DEFAULT 'local'",
+    "ALTER TABLE tenants ADD COLUMN operation TEXT",
+];
+
+const LEDGER: &str = "CREATE TABLE IF NOT EXISTS control_ledger (version BIGINT PRIMARY KEY, name VARCHAR(64) NOT NULL, \
+     applied_at BIGINT NOT NULL)";
+const NEWEST: &str = "SELECT MAX(version) AS newest FROM control_ledger";
+/// How far a migration is, on engines where a statement commits by itself: `done` of its statements are.
+const STEPS: &str =
+    "CREATE TABLE IF NOT EXISTS control_steps (version BIGINT PRIMARY KEY, done BIGINT NOT NULL)";
+
+/// Brings the schema up to date.
+pub(super) async fn migrate(pools: &Pools) -> Result<()> {
+    let turn = pools.schema_turn().await?.ok_or(DatabaseError::Migrating)?;
+    if pools.schema_commits() {
+        in_steps(pools).await?;
+    } else {
+        // Each transaction asks again what is pending: another server may have had a turn in between.
+        while one(pools).await? {}
+    }
+    Ok(turn.end().await?)
+}
+
+/// Applies the next migration in a transaction. False where there is none.
+async fn one(pools: &Pools) -> Result<bool> {
+    let mut tx = pools.begin_schema().await?;
+    Statement::schema(pools.schema_text(LEDGER)).execute(&mut tx).await?;
+    let found = newest(&mut tx, sql(NEWEST)).await?;
+    let Some(migration) = next(found)? else {
+        tx.commit().await?;
+        return Ok(false);
+    };
+    for statement in migration.statements {
+        Statement::schema(pools.schema_text(statement)).execute(&mut tx).await?;
+    }
+    record(&mut tx, found + 1, migration).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// Applies what is pending, a statement at a time.
+async fn in_steps(pools: &Pools) -> Result<()> {
+    for table in [LEDGER, STEPS] {
+        Statement::schema(pools.schema_text(table)).execute(&pools.write).await?;
+    }
+    loop {
+        let mut tx = pools.write.begin().await?;
+        let found = newest(&mut tx, sql(NEWEST)).await?;
+        // A newer server may have been cut short before its row in the ledger.
+        next(newest(&mut tx, sql("SELECT MAX(version) AS newest FROM control_steps")).await?)?;
+        tx.rollback().await?;
+        let Some(migration) = next(found)? else { return Ok(()) };
+        steps(pools, found + 1, migration).await?;
+    }
+}
+
+async fn steps(pools: &Pools, version: i64, migration: &Migration) -> Result<()> {
+    let row = sql("SELECT done FROM control_steps WHERE version = $1")
+        .bind(version)
+        .fetch_optional(&pools.write)
+        .await?;
+    let known = row.map(|row| row.get::<i64>("done")).transpose()?;
+    if known.is_none() {
+        let begun = sql("INSERT INTO control_steps (version, done) VALUES ($1, 0)").bind(version);
+        begun.execute(&pools.write).await?;
+    }
+    let done = known.unwrap_or(0);
+    for (number, text) in (1_i64..).zip(migration.statements).filter(|(number, _)| *number > done) {
+        let statement = Statement::schema(pools.schema_text(text));
+        let moved = sql("UPDATE control_steps SET done = $1 WHERE version = $2").bind(number).bind(version);
+        if changes_rows(text) {
+            let mut tx = pools.write.begin().await?;
+            statement.execute(&mut tx).await?;
+            moved.execute(&mut tx).await?;
+            tx.commit().await?;
+        } else {
+            match statement.execute(&pools.write).await {
+                // Done before a crash, and not yet recorded. Only the first statement can be that one.
+                Err(error) if number == done + 1 && was_done(&error) => {}
+                other => drop(other?),
+            }
+            moved.execute(&pools.write).await?;
+        }
+    }
+    let mut tx = pools.write.begin().await?;
+    record(&mut tx, version, migration).await?;
+    sql("DELETE FROM control_steps WHERE version = $1").bind(version).execute(&mut tx).await?;
+    Ok(tx.commit().await?)
+}
+
+/// True where a statement changes rows, and so belongs to a transaction on every engine.
+fn changes_rows(text: &str) -> bool {
+    ["INSERT ", "UPDATE ", "DELETE "].iter().any(|verb| text.starts_with(verb))
+}
+
+/// The migration that follows this version, where there is one.
+fn next(found: i64) -> Result<Option<&'static Migration>> {
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     if found > known {
         return Err(DatabaseError::Newer { found, known });
     }
-    for (version, migration) in (1_i64..).zip(MIGRATIONS).filter(|(version, _)| *version > found) {
-        let mut tx = pool.begin().await?;
-        sql("INSERT INTO control_ledger (version, name, applied_at) VALUES ($1, $2, $3)")
-            .bind(version)
-            .bind(migration.name)
-            .bind(Timestamp::now().0)
-            .execute(&mut *tx)
-            .await?;
-        for statement in migration.statements {
-            sql(statement).execute(&mut *tx).await?;
-        }
-        tx.commit().await?;
-    }
+    Ok(usize::try_from(found).ok().and_then(|position| MIGRATIONS.get(position)))
+}
+
+async fn newest(tx: &mut Tx, statement: Statement) -> Result<i64> {
+    Ok(statement.fetch_one(tx).await?.get::<Option<i64>>("newest")?.unwrap_or(0))
+}
+
+async fn record(tx: &mut Tx, version: i64, migration: &Migration) -> Result<()> {
+    sql("INSERT INTO control_ledger (version, name, applied_at) VALUES ($1, $2, $3)")
+        .bind(version)
+        .bind(migration.name)
+        .bind(Timestamp::now().0)
+        .execute(tx)
+        .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Store, dialect};
+    use crate::tests::{TestDatabase, on_each_engine};
+
+    async fn a_newer_database_is_refused() {
+        let database = TestDatabase::new().await;
+        let store = Store::open(&database.url(), 4).await.unwrap();
+        let future = Migration { name: "from the future", statements: &[] };
+        let mut tx = store.pools.write.begin().await.unwrap();
+        record(&mut tx, 99, &future).await.unwrap();
+        tx.commit().await.unwrap();
+        let refused = Store::open(&database.url(), 4).await;
+        assert!(matches!(refused, Err(DatabaseError::Newer { found: 99, .. })), "{refused:?}");
+    }
+
+    /// A crash after any statement, recorded or not yet, on engines where each commits by itself; on the others
+    /// the whole migration is undone.
+    async fn a_migration_that_was_cut_short_is_finished() {
+        let statements = i64::try_from(BEGIN.len()).unwrap();
+        for (cut, recorded) in [(0, 0), (1, 0), (2, 2), (3, 2), (5, 5), (6, 5), (statements, statements - 1)]
+        {
+            let database = TestDatabase::new().await;
+            let pools = dialect::open(&database.url(), 4).await.unwrap();
+            if pools.schema_commits() {
+                for text in [LEDGER, STEPS].into_iter().chain(BEGIN.iter().copied().take(cut as usize)) {
+                    Statement::schema(pools.schema_text(text)).execute(&pools.write).await.unwrap();
+                }
+                sql("INSERT INTO control_steps (version, done) VALUES (1, $1)")
+                    .bind(recorded)
+                    .execute(&pools.write)
+                    .await
+                    .unwrap();
+            } else {
+                let mut tx = pools.begin_schema().await.unwrap();
+                for text in [LEDGER].into_iter().chain(BEGIN.iter().copied().take(cut as usize)) {
+                    Statement::schema(pools.schema_text(text)).execute(&mut tx).await.unwrap();
+                }
+                tx.rollback().await.unwrap();
+            }
+            migrate(&pools).await.unwrap();
+            let rows = sql("SELECT version, name FROM control_ledger ORDER BY version");
+            let names: Vec<String> = rows
+                .fetch_all(&pools.read)
+                .await
+                .unwrap()
+                .iter()
+                .map(|row| row.get("name").unwrap())
+                .collect();
+            assert!(names.iter().eq(MIGRATIONS.iter().map(|migration| migration.name)), "{cut}: {names:?}");
+            let store = Store { pools };
+            assert_eq!(store.generation().await.unwrap(), 0, "{cut}");
+            store.change().await.unwrap().commit().await.unwrap();
+        }
+    }
+
+    /// What the first version stored is there after the move.
+    async fn bytes_of_releases_are_kept_when_they_move() {
+        let database = TestDatabase::new().await;
+        let pools = dialect::open(&database.url(), 4).await.unwrap();
+        let [first, ..] = MIGRATIONS else { unreachable!("there is a first migration") };
+        if pools.schema_commits() {
+            for table in [LEDGER, STEPS] {
+                Statement::schema(pools.schema_text(table)).execute(&pools.write).await.unwrap();
+            }
+            steps(&pools, 1, first).await.unwrap();
+        } else {
+            let mut tx = pools.begin_schema().await.unwrap();
+            for text in [LEDGER].iter().chain(first.statements) {
+                Statement::schema(pools.schema_text(text)).execute(&mut tx).await.unwrap();
+            }
+            record(&mut tx, 1, first).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        let digest = rowhouse_base::Digest::of(b"component");
+        sql("INSERT INTO release_bytes (digest, bytes) VALUES ($1, $2)")
+            .bind(digest.to_string())
+            .bind(b"component".to_vec())
+            .execute(&pools.write)
+            .await
+            .unwrap();
+        migrate(&pools).await.unwrap();
+        assert_eq!(Store { pools }.bytes(&digest).await.unwrap().unwrap(), b"component");
+    }
+
+    on_each_engine!(
+        a_newer_database_is_refused,
+        a_migration_that_was_cut_short_is_finished,
+        bytes_of_releases_are_kept_when_they_move,
+    );
 }

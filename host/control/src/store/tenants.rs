@@ -9,15 +9,15 @@ use super::{
     value,
 };
 use rowhouse_base::id::TenantId;
-use rowhouse_base::{Digest, TenantName, Timestamp};
+use rowhouse_base::{DataServerName, Digest, TenantName, Timestamp};
 use rowhouse_tenant::{AddressPattern, ReleaseName, ReleaseRef, TenantState};
-use sqlx::Row as _;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 macro_rules! columns {
     () => {
         "id, name, title, state, addresses, url_prefix, settings, locale, time_zone, release_name, \
-         release_digest, previous_release, schema_version, fingerprint, created_at, trash_until, gen"
+         release_digest, previous_release, schema_version, fingerprint, created_at, trash_until, data_server, operation, gen"
     };
 }
 
@@ -33,6 +33,7 @@ pub(crate) struct TenantRow {
     pub(crate) settings: BTreeMap<String, String>,
     pub(crate) locale: String,
     pub(crate) time_zone: String,
+    /// Without its policy, which stands with the release.
     pub(crate) release: Option<ReleaseRef>,
     pub(crate) previous_release: Option<ReleaseName>,
     pub(crate) schema_version: u32,
@@ -40,6 +41,9 @@ pub(crate) struct TenantRow {
     pub(crate) fingerprint: Option<Digest>,
     pub(crate) created_at: Timestamp,
     pub(crate) trash_until: Option<Timestamp>,
+    pub(crate) data_server: DataServerName,
+    /// What is under way with it, for a crash to be finished or undone by; one at a time.
+    pub(crate) operation: Option<Operation>,
     pub(crate) revision: u64,
 }
 
@@ -50,44 +54,109 @@ impl TenantRow {
         Ok(Self {
             id: parsed(row, "id")?,
             name: parsed(row, "name")?,
-            title: row.try_get("title")?,
+            title: row.get("title")?,
             state: parsed(row, "state")?,
             addresses: json(row, "addresses")?,
             url_prefix: flag(row, "url_prefix")?,
             settings: json(row, "settings")?,
-            locale: row.try_get("locale")?,
-            time_zone: row.try_get("time_zone")?,
-            release: name.zip(digest).map(|(name, digest)| ReleaseRef { name, digest }),
+            locale: row.get("locale")?,
+            time_zone: row.get("time_zone")?,
+            release: name.zip(digest).map(|(name, digest)| ReleaseRef { name, digest, reuse: None }),
             previous_release: parsed_option(row, "previous_release")?,
-            schema_version: u32::try_from(row.try_get::<i64, _>("schema_version")?)
+            schema_version: u32::try_from(row.get::<i64>("schema_version")?)
                 .map_err(|error| value("schema_version", error))?,
             fingerprint: parsed_option(row, "fingerprint")?,
             created_at: timestamp(row, "created_at")?,
-            trash_until: row.try_get::<Option<i64>, _>("trash_until")?.map(Timestamp),
+            trash_until: row.get::<Option<i64>>("trash_until")?.map(Timestamp),
+            data_server: parsed(row, "data_server")?,
+            operation: operation(row)?,
             revision: generation(row, "gen")?,
         })
     }
 
     /// True while nobody else may have its name and addresses.
     fn holds_name(&self) -> bool {
-        matches!(self.state, TenantState::Provisioning | TenantState::Active | TenantState::Suspended)
+        self.state == TenantState::Provisioning || self.state.has_address()
     }
+}
+
+/// What can be under way with a tenant. Each says how far it is, so that a crash leaves nothing to guess.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub(crate) enum Operation {
+    /// It is being made from an archive; taken back after a crash.
+    Import,
+    /// It is being made from another tenant; taken back after a crash.
+    Clone,
+    /// Its rows are being copied to another server; taken back after a crash.
+    Move {
+        to: DataServerName,
+        /// What it was before, and will be again.
+        was: TenantState,
+    },
+    /// It was moved, and what it left behind is being removed; finished after a crash.
+    Leave { from: DataServerName },
+    /// Its content is being saved before an archive replaces it; nothing has changed yet.
+    Save,
+    /// An archive is replacing its content; what was saved is put back after a crash.
+    Restore,
+    /// It is being emptied; finished after a crash.
+    Reset,
+}
+
+impl Operation {
+    /// What operators call it.
+    pub(crate) fn as_str(&self) -> &'static str {
+        match self {
+            Self::Import => "import",
+            Self::Clone => "clone",
+            Self::Move { .. } | Self::Leave { .. } => "move",
+            Self::Save | Self::Restore => "restore",
+            Self::Reset => "reset",
+        }
+    }
+}
+
+fn operation(row: &Row) -> Result<Option<Operation>> {
+    let text: Option<String> = row.get("operation")?;
+    text.map(|text| serde_json::from_str(&text).map_err(|error| value("operation", error))).transpose()
 }
 
 fn all(rows: &[Row]) -> Result<Vec<TenantRow>> {
     rows.iter().map(TenantRow::read).collect()
 }
 
+/// Rows that one statement reads of a list that may be long: the engines' rows are larger than ours.
+const PAGE: usize = 500;
+
+/// Tenants that changed after a generation, oldest change first. Read in pages, to be called in a transaction.
 pub(super) async fn changed_after(tx: &mut Tx, after: i64) -> Result<Vec<TenantRow>> {
-    let rows = sql(concat!("SELECT ", columns!(), " FROM tenants WHERE gen > $1"))
-        .bind(after)
-        .fetch_all(&mut **tx)
+    let mut found = Vec::new();
+    let (mut from, mut last) = (after.saturating_add(1), (after, String::new()));
+    loop {
+        let rows = sql(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM tenants WHERE gen >= $1 AND (gen > $2 OR id > $3) ORDER BY gen, id LIMIT $4"
+        ))
+        .bind(from)
+        .bind(last.0)
+        .bind(last.1.as_str())
+        .bind(PAGE as i64)
+        .fetch_all(&mut *tx)
         .await?;
-    all(&rows)
+        found.reserve(rows.len());
+        for row in &rows {
+            found.push(TenantRow::read(row)?);
+        }
+        let Some(row) = found.last().filter(|_| rows.len() == PAGE) else { return Ok(found) };
+        last = (number(row.revision), row.id.to_string());
+        from = last.0;
+    }
 }
 
 pub(super) async fn removed_after(tx: &mut Tx, after: i64) -> Result<Vec<TenantId>> {
-    let rows = sql("SELECT id FROM tombstones WHERE gen > $1").bind(after).fetch_all(&mut **tx).await?;
+    let rows = sql("SELECT id FROM tombstones WHERE gen > $1").bind(after).fetch_all(&mut *tx).await?;
     rows.iter().map(|row| parsed(row, "id")).collect()
 }
 
@@ -155,6 +224,20 @@ impl Store {
         all(&rows)
     }
 
+    /// Tenants with which something is under way, or was when a server ended.
+    pub(crate) async fn tenants_busy(&self) -> Result<Vec<TenantRow>> {
+        let text = concat!("SELECT ", columns!(), " FROM tenants WHERE operation IS NOT NULL ORDER BY id");
+        all(&sql(text).fetch_all(&self.pools.read).await?)
+    }
+
+    /// How many tenants are on each data server, in any state.
+    pub(crate) async fn tenants_by_server(&self) -> Result<BTreeMap<DataServerName, u64>> {
+        let rows = sql("SELECT data_server, COUNT(*) AS n FROM tenants GROUP BY data_server")
+            .fetch_all(&self.pools.read)
+            .await?;
+        rows.iter().map(|row| Ok((parsed(row, "data_server")?, generation(row, "n")?))).collect()
+    }
+
     /// Trashed tenants whose time is over.
     pub(crate) async fn trash_due(&self, now: Timestamp) -> Result<Vec<TenantRow>> {
         let rows = sql(concat!(
@@ -199,7 +282,7 @@ impl Change {
     pub(crate) async fn tenant(&mut self, id: TenantId) -> Result<Option<TenantRow>> {
         let row = sql(concat!("SELECT ", columns!(), " FROM tenants WHERE id = $1"))
             .bind(id.to_string())
-            .fetch_optional(&mut *self.tx)
+            .fetch_optional(&mut self.tx)
             .await?;
         row.as_ref().map(TenantRow::read).transpose()
     }
@@ -213,7 +296,7 @@ impl Change {
         .bind(tenant.id.to_string())
         .bind(tenant.name.as_str().to_owned())
         .bind(tenant.created_at.0)
-        .execute(&mut *self.tx)
+        .execute(&mut self.tx)
         .await?;
         self.put_tenant(tenant).await
     }
@@ -224,8 +307,8 @@ impl Change {
         let release = tenant.release.as_ref();
         sql("UPDATE tenants SET live_name = $1, title = $2, state = $3, addresses = $4, url_prefix = $5, \
              settings = $6, locale = $7, time_zone = $8, release_name = $9, release_digest = $10, \
-             previous_release = $11, schema_version = $12, fingerprint = $13, trash_until = $14, gen = $15 \
-             WHERE id = $16")
+             previous_release = $11, schema_version = $12, fingerprint = $13, trash_until = $14, data_server = $15, \
+             operation = $16, gen = $17 WHERE id = $18")
         .bind(tenant.holds_name().then(|| tenant.name.as_str().to_owned()))
         .bind(tenant.title.clone())
         .bind(tenant.state.as_str())
@@ -240,9 +323,11 @@ impl Change {
         .bind(i64::from(tenant.schema_version))
         .bind(tenant.fingerprint.map(|digest| digest.to_string()))
         .bind(tenant.trash_until.map(|at| at.0))
+        .bind(tenant.data_server.as_str())
+        .bind(tenant.operation.as_ref().map(|operation| to_json("operation", operation)).transpose()?)
         .bind(number(tenant.revision))
         .bind(tenant.id.to_string())
-        .execute(&mut *self.tx)
+        .execute(&mut self.tx)
         .await?;
         Ok(())
     }
@@ -251,7 +336,7 @@ impl Change {
     pub(crate) async fn put_addresses(&mut self, tenant: &TenantRow) -> Result<()> {
         sql("DELETE FROM addresses WHERE tenant_id = $1")
             .bind(tenant.id.to_string())
-            .execute(&mut *self.tx)
+            .execute(&mut self.tx)
             .await?;
         let held = if tenant.holds_name() { tenant.addresses.as_slice() } else { &[] };
         for address in held {
@@ -259,7 +344,7 @@ impl Change {
                 .bind(address.to_string())
                 .bind(tenant.id.to_string())
                 .bind(self.generation)
-                .execute(&mut *self.tx)
+                .execute(&mut self.tx)
                 .await?;
         }
         Ok(())
@@ -269,7 +354,7 @@ impl Change {
     pub(crate) async fn address_holder(&mut self, address: &AddressPattern) -> Result<Option<TenantId>> {
         let row = sql("SELECT tenant_id FROM addresses WHERE host = $1")
             .bind(address.to_string())
-            .fetch_optional(&mut *self.tx)
+            .fetch_optional(&mut self.tx)
             .await?;
         row.map(|row| parsed(&row, "tenant_id")).transpose()
     }
@@ -278,7 +363,7 @@ impl Change {
     pub(crate) async fn name_is_taken(&mut self, name: &TenantName) -> Result<bool> {
         let row = sql("SELECT id FROM tenants WHERE live_name = $1")
             .bind(name.as_str().to_owned())
-            .fetch_optional(&mut *self.tx)
+            .fetch_optional(&mut self.tx)
             .await?;
         Ok(row.is_some())
     }
@@ -287,25 +372,25 @@ impl Change {
     pub(crate) async fn remove_tenant(&mut self, tenant: &TenantRow) -> Result<(u64, u64)> {
         let id = tenant.id.to_string();
         let sessions =
-            sql("DELETE FROM sessions WHERE scope = $1").bind(id.clone()).execute(&mut *self.tx).await?;
+            sql("DELETE FROM sessions WHERE scope = $1").bind(id.clone()).execute(&mut self.tx).await?;
         let members = sql("DELETE FROM memberships WHERE tenant_id = $1")
             .bind(id.clone())
-            .execute(&mut *self.tx)
+            .execute(&mut self.tx)
             .await?;
-        sql("DELETE FROM addresses WHERE tenant_id = $1").bind(id.clone()).execute(&mut *self.tx).await?;
-        sql("DELETE FROM tenants WHERE id = $1").bind(id.clone()).execute(&mut *self.tx).await?;
+        sql("DELETE FROM addresses WHERE tenant_id = $1").bind(id.clone()).execute(&mut self.tx).await?;
+        sql("DELETE FROM tenants WHERE id = $1").bind(id.clone()).execute(&mut self.tx).await?;
         sql("INSERT INTO tombstones (id, name, removed_at, gen) VALUES ($1, $2, $3, $4)")
             .bind(id)
             .bind(tenant.name.as_str().to_owned())
             .bind(self.at.0)
             .bind(self.generation)
-            .execute(&mut *self.tx)
+            .execute(&mut self.tx)
             .await?;
         self.people_changed().await?;
-        Ok((sessions.rows_affected(), members.rows_affected()))
+        Ok((sessions, members))
     }
 
-    /// Active and suspended tenants, or those of these names, that don't run this release.
+    /// Active, suspended and moving tenants that don't run this release.
     pub(crate) async fn tenants_to_move(
         &mut self,
         digest: &Digest,
@@ -314,12 +399,12 @@ impl Change {
         let rows = sql(concat!(
             "SELECT ",
             columns!(),
-            " FROM tenants WHERE state IN ('active', 'suspended') AND (release_digest IS NULL \
+            " FROM tenants WHERE state IN ('active', 'suspended', 'moving') AND (release_digest IS NULL \
              OR release_digest <> $1 OR release_name <> $2) ORDER BY id"
         ))
         .bind(digest.to_string())
         .bind(release.as_str().to_owned())
-        .fetch_all(&mut *self.tx)
+        .fetch_all(&mut self.tx)
         .await?;
         all(&rows)
     }

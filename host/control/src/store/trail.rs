@@ -4,7 +4,6 @@ use super::dialect::sql;
 use super::{Change, Result, Store, parsed, timestamp};
 use rowhouse_base::Timestamp;
 use rowhouse_base::id::{AuditId, TenantId};
-use sqlx::Row as _;
 
 /// One row of the audit trail.
 #[derive(Clone, Debug)]
@@ -42,10 +41,10 @@ impl Store {
                 Ok(AuditRow {
                     id: parsed(row, "id")?,
                     at: timestamp(row, "at")?,
-                    actor: row.try_get("actor")?,
-                    action: row.try_get("action")?,
-                    subject: row.try_get("subject")?,
-                    detail: row.try_get("detail")?,
+                    actor: row.get("actor")?,
+                    action: row.get("action")?,
+                    subject: row.get("subject")?,
+                    detail: row.get("detail")?,
                 })
             })
             .collect()
@@ -65,8 +64,8 @@ impl Store {
             .map(|row| {
                 Ok(ReceiptRow {
                     tenant: parsed(row, "tenant_id")?,
-                    name: row.try_get("tenant_name")?,
-                    receipt: row.try_get("receipt")?,
+                    name: row.get("tenant_name")?,
+                    receipt: row.get("receipt")?,
                 })
             })
             .collect()
@@ -93,7 +92,7 @@ impl Change {
         .bind(tenant.map(str::to_owned))
         .bind(detail.to_owned())
         .bind(self.generation)
-        .execute(&mut *self.tx)
+        .execute(&mut self.tx)
         .await?;
         Ok(())
     }
@@ -105,7 +104,7 @@ impl Change {
             .bind(receipt.name.clone())
             .bind(receipt.receipt.clone())
             .bind(self.at.0)
-            .execute(&mut *self.tx)
+            .execute(&mut self.tx)
             .await?;
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use crate::ControlError;
 use crate::stub::House;
+use crate::tests::on_each_engine;
 use crate::types::{CreateToken, CreateUser, Paging, PatchUser};
 use rowhouse_base::secret::Secret;
 use rowhouse_identity::Scope;
@@ -20,7 +21,6 @@ async fn add(house: &House, name: &str, super_user: bool) {
     house.control.create_user(&house.operator, request).await.unwrap();
 }
 
-#[tokio::test]
 async fn sessions_follow_memberships_and_revocation() {
     let house = House::new().await;
     add(&house, "ada", false).await;
@@ -45,7 +45,6 @@ async fn sessions_follow_memberships_and_revocation() {
     assert!(identity.session(scope, &header).await.unwrap().is_none());
 }
 
-#[tokio::test]
 async fn revocation_reaches_another_server_with_its_next_turn() {
     let house = House::new().await;
     add(&house, "boss", true).await;
@@ -64,7 +63,6 @@ async fn revocation_reaches_another_server_with_its_next_turn() {
     assert!(other.identity().session(Scope::Console, &header).await.unwrap().is_none());
 }
 
-#[tokio::test]
 async fn the_last_super_user_stays() {
     let house = House::new().await;
     let conflict =
@@ -91,7 +89,6 @@ async fn the_last_super_user_stays() {
     assert!(house.control.bootstrap(None).await.unwrap().admin.is_none(), "no second first start");
 }
 
-#[tokio::test]
 async fn one_time_passwords_and_tokens() {
     let house = House::new().await;
     let request = CreateUser { name: "eve".into(), super_user: Some(true), ..Default::default() };
@@ -125,3 +122,10 @@ async fn one_time_passwords_and_tokens() {
     house.control.delete_token(&house.operator, &token.kept.id).await.unwrap();
     assert!(identity.operator_by_token(&secret).await.unwrap().is_none());
 }
+
+on_each_engine!(
+    sessions_follow_memberships_and_revocation,
+    revocation_reaches_another_server_with_its_next_turn,
+    the_last_super_user_stays,
+    one_time_passwords_and_tokens,
+);

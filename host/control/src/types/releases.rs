@@ -1,5 +1,6 @@
 //! Releases, activations, the status and the limits, as the API shows and takes them.
 
+use rowhouse_tenant::Reuse;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -22,10 +23,28 @@ pub struct ReleaseView {
     pub schema_version: u32,
     /// Whether it has code to run for each tenant after migrations.
     pub has_upgrade: bool,
+    /// How an instance may answer more than one request; null for a fresh one each time.
+    pub reuse: Option<ReuseView>,
     /// RFC 3339.
     pub pushed_at: String,
     /// How many tenants run it.
     pub tenants: u64,
+}
+
+/// How an instance may be used again: for the same tenant, release and revision, never beyond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReuseView {
+    /// Requests that one instance answers at most.
+    pub requests: u32,
+    /// How long it waits for the next one, in milliseconds.
+    pub idle_ms: u64,
+}
+
+impl From<Reuse> for ReuseView {
+    fn from(reuse: Reuse) -> Self {
+        let idle_ms = u64::try_from(reuse.idle.as_millis()).unwrap_or(u64::MAX);
+        Self { requests: reuse.requests.get(), idle_ms }
+    }
 }
 
 /// An activation to start.
@@ -94,6 +113,8 @@ pub struct TenantCounts {
     pub active: u64,
     /// Answering 503.
     pub suspended: u64,
+    /// On their way to another data server.
+    pub moving: u64,
     /// Being made.
     pub provisioning: u64,
     /// Kept for a while.

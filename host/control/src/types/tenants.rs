@@ -13,7 +13,7 @@ pub struct TenantView {
     pub name: String,
     /// The title for people.
     pub title: String,
-    /// provisioning, active, suspended, trashed or deleting.
+    /// provisioning, active, suspended, moving, trashed or deleting.
     pub state: String,
     /// Host names of its own.
     pub addresses: Vec<String>,
@@ -39,6 +39,10 @@ pub struct TenantView {
     pub created_at: String,
     /// Until when it is kept in the trash.
     pub trash_until: Option<String>,
+    /// The data server its database is on.
+    pub data_server: String,
+    /// What is under way with it: import, clone, move, restore or reset.
+    pub operation: Option<String>,
 }
 
 /// The release that serves a tenant.
@@ -72,6 +76,8 @@ pub struct CreateTenant {
     /// What the guest may read.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,
+    /// The data server its database is on; the default one where nothing is said.
+    pub data_server: Option<String>,
 }
 
 /// What to change of a tenant; what is absent stays.
@@ -90,17 +96,6 @@ pub struct PatchTenant {
     pub time_zone: Option<String>,
     /// Settings to set, or with null to remove.
     pub settings: Option<BTreeMap<String, Option<String>>>,
-}
-
-/// What a tenant keeps.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct UsageView {
-    /// Size of the database.
-    pub database_bytes: u64,
-    /// Size of the files.
-    pub file_bytes: u64,
-    /// Number of files.
-    pub files: u64,
 }
 
 /// A tenant that went to the trash.

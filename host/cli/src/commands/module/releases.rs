@@ -24,11 +24,16 @@ pub(super) fn push(args: &PushArgs, api: &Api, screen: &mut Screen<'_>) -> Resul
         ReleaseName::new(&args.name, &args.version).map_err(|error| Failure::usage(error.to_string()))?;
     let bytes = read_component(&args.file)?;
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    let target =
-        Target::new(&["releases"]).with("name", Some(&args.name)).with("version", Some(&args.version));
+    let number = |value: Option<u32>| value.map(|number| number.to_string());
+    let target = Target::new(&["releases"])
+        .with("name", Some(&args.name))
+        .with("version", Some(&args.version))
+        .with("reuse", number(args.reuse).as_deref())
+        .with("reuse-idle-ms", number(args.reuse_idle_ms).as_deref());
     let progress =
         Progress::upload(screen, &format!("pushing {release} ({})", views::bytes(length)), length)?;
-    let answer = api.upload(&target, progress.reading(&bytes), bytes.len());
+    let answer =
+        api.upload(Method::POST, &target, "application/wasm", progress.reading(bytes.as_slice()), length);
     drop(progress);
     let answer = answer?;
     let stored: views::Release = views::view(&answer.body);
@@ -108,6 +113,7 @@ fn described(release: &views::Release) -> String {
         ("imports", release.imports.join("\n")),
         ("schema", release.schema_version.map(|version| version.to_string()).unwrap_or_default()),
         ("upgrade code", if release.has_upgrade { "yes" } else { "no" }.to_owned()),
+        ("instances", instances(release.reuse)),
         ("tenants", release.tenants.to_string()),
         ("pushed", views::time(&release.pushed_at)),
     ])
@@ -124,4 +130,13 @@ pub(super) fn delete(
     confirm(screen, given, release.as_str(), &consequence)?;
     let answer = api.send(Method::DELETE, &Target::new(&["releases", release.as_str()]), None)?;
     screen.done(&answer.body, &format!("{release} is deleted"))
+}
+
+fn instances(reuse: Option<views::Reuse>) -> String {
+    match reuse {
+        None => "fresh for each request".to_owned(),
+        Some(views::Reuse { requests, idle_ms }) => {
+            format!("for {requests} requests of one site, {idle_ms} ms apart at most")
+        }
+    }
 }

@@ -18,6 +18,7 @@ pub(super) fn create(args: CreateArgs, api: &Api, screen: &mut Screen<'_>) -> Re
     body.insert("name".into(), args.name.clone().into());
     put(&mut body, "title", args.title);
     put(&mut body, "release", args.release);
+    put(&mut body, "data_server", args.server);
     put(&mut body, "locale", args.locale);
     put(&mut body, "time_zone", args.time_zone);
     if !args.addresses.is_empty() {
@@ -58,7 +59,7 @@ pub(super) fn set(args: SetArgs, api: &Api, screen: &mut Screen<'_>) -> Result<(
     shown(&answer.body, screen)
 }
 
-fn put(body: &mut Map<String, Value>, key: &str, value: Option<String>) {
+pub(super) fn put(body: &mut Map<String, Value>, key: &str, value: Option<String>) {
     if let Some(value) = value {
         body.insert(key.to_owned(), value.into());
     }
@@ -70,7 +71,7 @@ fn settings(set: Vec<(String, String)>, unset: Vec<String>) -> Value {
     Value::Object(removed.chain(given).collect())
 }
 
-fn shown(answer: &Value, screen: &mut Screen<'_>) -> Result<(), Failure> {
+pub(super) fn shown(answer: &Value, screen: &mut Screen<'_>) -> Result<(), Failure> {
     if screen.json {
         return Ok(screen.document(answer)?);
     }

@@ -17,11 +17,11 @@ pub(super) fn list(args: &ListArgs, api: &Api, screen: &mut Screen<'_>) -> Resul
     if screen.json {
         return Ok(screen.document(&answer)?);
     }
-    let mut table = Table::new(&["NAME", "TITLE", "STATE", "RELEASE", "ADDRESS"]);
+    let mut table = Table::new(&["NAME", "TITLE", "STATE", "RELEASE", "SERVER", "ADDRESS"]);
     for tenant in views::items::<views::Tenant>(&answer) {
         let release = tenant.release.as_ref().map(ReleaseLabel::name).unwrap_or_default();
         let address = tenant.urls.into_iter().next().unwrap_or_default();
-        table.row([tenant.name, tenant.title, tenant.state, release, address]);
+        table.row([tenant.name, tenant.title, tenant.state, release, tenant.data_server, address]);
     }
     let empty = match (&args.search, &args.state) {
         (None, None) => "no sites yet: `rowhouse tenant create NAME` makes one",
@@ -57,6 +57,8 @@ pub(super) fn described(tenant: &views::Tenant) -> String {
         ("settings", settings.join("\n")),
         ("release", release(&tenant.release)),
         ("previous", release(&tenant.previous_release)),
+        ("data server", tenant.data_server.clone()),
+        ("under way", tenant.operation.clone().unwrap_or_default()),
         ("schema", tenant.schema_version.map(|version| version.to_string()).unwrap_or_default()),
         ("revision", tenant.revision.to_string()),
         ("created", views::time(&tenant.created_at)),
@@ -65,16 +67,27 @@ pub(super) fn described(tenant: &views::Tenant) -> String {
 }
 
 /// Shows how much space a site uses.
-pub(super) fn usage(name: &str, api: &Api, screen: &mut Screen<'_>) -> Result<(), Failure> {
-    let answer = api.get(&Target::new(&["tenants", name, "usage"]))?;
+pub(super) fn usage(name: &str, tables: bool, api: &Api, screen: &mut Screen<'_>) -> Result<(), Failure> {
+    let target = Target::new(&["tenants", name, "usage"]).with("tables", tables.then_some("true"));
+    let answer = api.get(&target)?;
     if screen.json {
         return Ok(screen.document(&answer)?);
     }
     let usage: views::Usage = views::view(&answer);
-    Ok(screen.line(&details(&[
-        ("database", views::bytes(usage.database_bytes)),
-        ("files", format!("{} in {} files", views::bytes(usage.file_bytes), usage.files)),
-    ]))?)
+    let of = |amount: String, limit: String| format!("{amount} of {limit}");
+    screen.line(&details(&[
+        ("data server", usage.data_server),
+        ("database", of(views::bytes(usage.database_bytes), views::bytes(usage.database_limit))),
+        ("files", of(views::bytes(usage.file_bytes), views::bytes(usage.file_bytes_limit))),
+        ("number", of(usage.files.to_string(), usage.files_limit.to_string())),
+    ]))?;
+    let Some(tables) = usage.tables else { return Ok(()) };
+    let mut shown = Table::new(&["TABLE", "#ROWS"]);
+    for table in tables {
+        shown.row([table.name, table.rows.to_string()]);
+    }
+    screen.line("")?;
+    Ok(screen.table(&shown, "the database has no tables")?)
 }
 
 /// Opens a site's first address in the browser, and prints it either way.

@@ -14,7 +14,7 @@ impl State {
     fn chip(&self) -> &'static str {
         match self.0.as_str() {
             "active" => "chip-good",
-            "suspended" | "provisioning" => "chip-warn",
+            "suspended" | "provisioning" | "moving" => "chip-warn",
             "trashed" | "deleting" => "chip-bad",
             _ => "",
         }
@@ -38,8 +38,10 @@ pub(in crate::console) struct SitesPage {
     pub frame: Frame,
     pub search: String,
     pub state: String,
-    pub states: [&'static str; 5],
+    pub states: [&'static str; 6],
     pub rows: Vec<SiteRow>,
+    /// Whether there is more than one data server to tell apart.
+    pub with_servers: bool,
     pub pager: Pager,
 }
 
@@ -60,6 +62,7 @@ pub(in crate::console) struct SiteRow {
     pub title: String,
     pub state: State,
     pub release: String,
+    pub data_server: String,
     pub url: String,
     /// The URL without its scheme, which says nothing to a reader.
     pub address: String,
@@ -75,6 +78,7 @@ impl From<TenantView> for SiteRow {
             title: tenant.title,
             state: State(tenant.state),
             release: tenant.release.map(|release| release.name).unwrap_or_default(),
+            data_server: tenant.data_server,
             url,
         }
     }
@@ -90,6 +94,9 @@ pub(in crate::console) struct NewSitePage {
     pub default_release: Option<String>,
     pub releases: Vec<String>,
     pub chosen: String,
+    /// Data servers to choose from; none where there is only one.
+    pub servers: Vec<String>,
+    pub server_chosen: String,
 }
 
 /// The fields of a new site, with what was typed.
@@ -117,6 +124,8 @@ pub(in crate::console) struct SitePage {
     pub fields: Vec<Field>,
     pub members: Vec<MemberRow>,
     pub releases: Vec<String>,
+    /// Data servers that it can be moved to.
+    pub servers: Vec<String>,
     pub usage: Usage,
 }
 
@@ -136,6 +145,9 @@ pub(in crate::console) struct Site {
     pub previous: String,
     pub schema_version: u32,
     pub revision: u64,
+    pub data_server: String,
+    /// What is under way with it.
+    pub operation: String,
     pub created: Moment,
 }
 
@@ -168,6 +180,8 @@ impl From<TenantView> for Site {
             previous: tenant.previous_release.unwrap_or_default(),
             schema_version: tenant.schema_version,
             revision: tenant.revision,
+            data_server: tenant.data_server,
+            operation: tenant.operation.unwrap_or_default(),
             created: Moment::of(&tenant.created_at),
         }
     }
@@ -190,7 +204,9 @@ impl From<MemberView> for MemberRow {
 #[derive(Debug)]
 pub(in crate::console) struct Usage {
     pub database: String,
+    pub database_limit: String,
     pub files: String,
+    pub files_limit: String,
 }
 
 impl From<UsageView> for Usage {
@@ -198,6 +214,8 @@ impl From<UsageView> for Usage {
         let noun = if usage.files == 1 { "file" } else { "files" };
         Self {
             database: bytes(usage.database_bytes),
+            database_limit: bytes(usage.database_limit),
+            files_limit: bytes(usage.file_bytes_limit),
             files: format!("{} in {} {noun}", bytes(usage.file_bytes), usage.files),
         }
     }

@@ -39,6 +39,8 @@ fn tenant(name: &str, title: &str, state: &str) -> TenantView {
         revision: 41,
         created_at: WHEN.into(),
         trash_until: None,
+        data_server: "local".into(),
+        operation: None,
     }
 }
 
@@ -52,6 +54,7 @@ fn release(name: &str, tenants: u64) -> ReleaseView {
         imports: vec!["rowhouse:host/sql@0.1.0".into(), "rowhouse:host/tenant@0.1.0".into()],
         schema_version: 3,
         has_upgrade: false,
+        reuse: None,
         pushed_at: WHEN.into(),
         tenants,
     }
@@ -131,7 +134,8 @@ fn sites(rows: bool) -> SitesPage {
         frame: frame(Section::Sites, "Sites"),
         search: if rows { String::new() } else { HOSTILE.to_owned() },
         state: String::new(),
-        states: ["active", "suspended", "provisioning", "trashed", "deleting"],
+        states: ["active", "suspended", "moving", "provisioning", "trashed", "deleting"],
+        with_servers: true,
         rows: if rows { all } else { Vec::new() },
         pager: Pager::new("/-/console/tenants", &[("search", "a b")], None, rows.then_some("c1")),
     }
@@ -152,6 +156,8 @@ fn new_site() -> NewSitePage {
         default_release: Some("site@1.0.0".into()),
         releases: vec!["site@0.9.0".into(), "site@1.0.0".into()],
         chosen: "site@0.9.0".into(),
+        servers: vec!["local".into(), "pg".into()],
+        server_chosen: "pg".into(),
     }
 }
 
@@ -165,7 +171,17 @@ fn site() -> SitePage {
         tenant: Site::from(view),
         members: vec![MemberRow::from(member)],
         releases: vec!["site@0.9.0".into(), "site@1.0.0".into()],
-        usage: Usage::from(UsageView { database_bytes: 262_144, file_bytes: 18_423_001, files: 41 }),
+        servers: vec!["pg".into()],
+        usage: Usage::from(UsageView {
+            data_server: "local".into(),
+            database_bytes: 262_144,
+            file_bytes: 18_423_001,
+            files: 41,
+            database_limit: 1 << 30,
+            file_bytes_limit: 1 << 30,
+            files_limit: 100_000,
+            tables: None,
+        }),
     }
 }
 

@@ -1,0 +1,69 @@
+//! Secrets in files: readable by their owner alone, and in place whole or not at all.
+
+use anyhow::Context;
+use rowhouse_base::{Digest, Secret};
+use rowhouse_data::DataKey;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// The key's file in the data folder, where the configuration names no other.
+const KEY_FILE: &str = "data.key";
+
+/// Writes a secret beside its place, then into its place.
+pub(crate) fn write(path: &Path, secret: &Secret) -> anyhow::Result<()> {
+    let draft = path.with_extension("draft");
+    let write = || -> io::Result<()> {
+        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&draft)?;
+        writeln!(file, "{}", secret.reveal())?;
+        file.sync_all()?;
+        fs::rename(&draft, path)
+    };
+    write().with_context(|| format!("write {}", path.display()))
+}
+
+/// The key of the passwords on data servers. In the data folder it is made at the first start; a file that
+/// the configuration names has to be there, for servers that share tenants share it.
+pub(crate) fn data_key(dir: &Path, named: Option<&Path>) -> anyhow::Result<DataKey> {
+    let own = dir.join(KEY_FILE);
+    let path = named.unwrap_or(&own);
+    let key = match fs::read_to_string(path) {
+        Ok(text) => text.trim().parse::<Digest>().with_context(|| {
+            format!("read the key in {}: it has to be 64 hexadecimal digits", path.display())
+        })?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && named.is_none() => {
+            // 256 random bits, in the form that is read again.
+            let made = Digest::of(Secret::token().reveal().as_bytes());
+            write(path, &Secret::from_text(made.to_string()))?;
+            made
+        }
+        Err(error) => return Err(error).with_context(|| format!("read the key in {}", path.display())),
+    };
+    Ok(DataKey::from_bytes(*key.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rowhouse_base::id::TenantId;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_key_is_made_once_and_a_named_one_has_to_be_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let password = |key: DataKey, id| key.password(id, 0).reveal().to_owned();
+        let id = TenantId::new();
+        let first = password(data_key(dir.path(), None).unwrap(), id);
+        assert_eq!(password(data_key(dir.path(), None).unwrap(), id), first);
+        let own = dir.path().join(KEY_FILE);
+        assert_eq!(fs::metadata(&own).unwrap().permissions().mode() & 0o777, 0o600);
+        let named = dir.path().join("shared.key");
+        assert!(data_key(dir.path(), Some(&named)).is_err());
+        fs::copy(&own, &named).unwrap();
+        assert_eq!(password(data_key(dir.path(), Some(&named)).unwrap(), id), first);
+        fs::write(&named, "not a key").unwrap();
+        let error = format!("{:#}", data_key(dir.path(), Some(&named)).unwrap_err());
+        assert!(error.contains("shared.key") && error.contains("64 hexadecimal digits"), "{error}");
+    }
+}

@@ -1,0 +1,135 @@
+//! What is done with whole sites: clone, move, reset. An archive is a link to the API, which takes the session too.
+
+use super::State;
+use super::answer::{Answer, Done, Refusal, page, page_with};
+use super::gate::Visitor;
+use super::site::{path, site_page};
+use super::sites::known;
+use super::views::{ConfirmPage, Frame, Section};
+use crate::error::ControlError;
+use crate::types::{CloneTenant, MoveTenant};
+use axum::extract::{self, Path, Query};
+use axum::{Extension, Form};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+
+/// What the form for a clone sends.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Cloning {
+    name: String,
+}
+
+/// Makes a suspended site with the content of this one.
+pub(super) async fn clone(
+    extract::State(control): State,
+    Extension(visitor): Extension<Visitor>,
+    Path(name): Path<String>,
+    Form(form): Form<Cloning>,
+) -> Answer {
+    let request = CloneTenant { name: form.name.trim().to_owned(), ..CloneTenant::default() };
+    match control.clone_tenant(&visitor.operator, &name, request).await {
+        Ok(site) => Ok(Done::Cloned.at(&path(&site.name))),
+        Err(error) => site_page(&control, &visitor, &name, Some(error.into())).await,
+    }
+}
+
+/// Where to move a site.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Moving {
+    to: String,
+}
+
+/// Asks before a site is moved.
+pub(super) async fn ask_move(
+    extract::State(control): State,
+    Extension(visitor): Extension<Visitor>,
+    Path(name): Path<String>,
+    Query(moving): Query<Moving>,
+) -> Answer {
+    let name = known(&control, &visitor, &name).await?;
+    let to = utf8_percent_encode(&moving.to, NON_ALPHANUMERIC);
+    Ok(page(&ConfirmPage {
+        frame: Frame::new(Section::Sites, format!("Move {name} to {}?", moving.to), &visitor.name),
+        cancel: path(&name),
+        action: format!("{}/move?to={to}", path(&name)),
+        back: name,
+        text: vec![
+            "Visitors see a plain page with status 503 until all rows are copied and compared.".into(),
+            "If anything fails, the tenant is served from where it is now. Files stay where they are.".into(),
+        ],
+        typed: None,
+        tick: None,
+        button: "Move the tenant",
+        grave: false,
+    }))
+}
+
+/// Moves a site to another data server.
+pub(super) async fn relocate(
+    extract::State(control): State,
+    Extension(visitor): Extension<Visitor>,
+    Path(name): Path<String>,
+    Query(moving): Query<Moving>,
+) -> Answer {
+    let request = MoveTenant { data_server: moving.to };
+    match control.move_tenant(&visitor.operator, &name, request).await {
+        Ok(site) => Ok(Done::Relocated.at(&path(&site.name))),
+        Err(error) => site_page(&control, &visitor, &name, Some(error.into())).await,
+    }
+}
+
+fn emptying(visitor: &Visitor, name: String) -> ConfirmPage {
+    ConfirmPage {
+        frame: Frame::new(Section::Sites, format!("Reset {name}?"), &visitor.name),
+        cancel: path(&name),
+        action: format!("{}/reset", path(&name)),
+        back: name.clone(),
+        text: vec![
+            "Database and files are emptied, and the release begins as on the first day.".into(),
+            "This can't be undone. Export the tenant first if anybody may miss something.".into(),
+        ],
+        typed: Some(name),
+        tick: None,
+        button: "Reset the tenant",
+        grave: true,
+    }
+}
+
+/// Asks for the name before a site is emptied.
+pub(super) async fn ask_reset(
+    extract::State(control): State,
+    Extension(visitor): Extension<Visitor>,
+    Path(name): Path<String>,
+) -> Answer {
+    let name = known(&control, &visitor, &name).await?;
+    Ok(page(&emptying(&visitor, name)))
+}
+
+/// What the page before a reset sends.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Reset {
+    confirm: String,
+}
+
+/// Empties a site whose name was typed.
+pub(super) async fn reset(
+    extract::State(control): State,
+    Extension(visitor): Extension<Visitor>,
+    Path(name): Path<String>,
+    Form(form): Form<Reset>,
+) -> Answer {
+    match control.reset_tenant(&visitor.operator, &name, form.confirm.trim()).await {
+        Ok(site) => Ok(Done::Emptied.at(&path(&site.name))),
+        Err(error @ ControlError::Invalid(_)) => {
+            let refusal = Refusal::from(error);
+            let code = refusal.status;
+            let mut again = emptying(&visitor, known(&control, &visitor, &name).await?);
+            again.frame = again.frame.with(Some(refusal.flash()));
+            Ok(page_with(code, &again))
+        }
+        Err(error) => site_page(&control, &visitor, &name, Some(error.into())).await,
+    }
+}
