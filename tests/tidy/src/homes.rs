@@ -25,8 +25,18 @@ struct Rule {
 const RULES: &[Rule] = &[
     Rule {
         names: &[&["sqlx"]],
-        homes: &[("host/control/", "the control database")],
-        instead: "control SQL lives in rowhouse-control",
+        homes: &[
+            ("host/control/src/store", "the control database"),
+            ("host/data/src/mysql", "tenants' databases"),
+            ("host/data/src/postgres", "tenants' databases"),
+        ],
+        instead: "control SQL lives in control/store, tenants' SQL in the folder of its engine",
+        tests_too: false,
+    },
+    Rule {
+        names: &[&["sqlparser"]],
+        homes: &[("host/data/src/guard", "checks and rewrites tenants' SQL")],
+        instead: "ask the guard of rowhouse-data",
         tests_too: false,
     },
     Rule {
@@ -68,6 +78,7 @@ const RULES: &[Rule] = &[
         homes: &[
             ("host/app/", "reads the configuration, whole, once"),
             ("host/cli/", "reads the client's address and token"),
+            ("host/data/src/testing.rs", "tests are told where the real servers are"),
             ("sdk/rust/src/files.rs", "run natively, a test's /files is a temporary folder"),
         ],
         instead: "take the value as a parameter",

@@ -53,7 +53,8 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("cap-std", &["rowhouse-data", "rowhouse-guest"]),
     ("redis", &[]),
     ("rusqlite", &["rowhouse-data", "rowhouse-sdk"]),
-    ("sqlx", &["rowhouse-control"]),
+    ("sqlparser", &["rowhouse-data"]),
+    ("sqlx", &["rowhouse-control", "rowhouse-data"]),
     ("wasmtime", &["rowhouse-bindings", "rowhouse-guest"]),
     ("wasmtime-wasi", &["rowhouse-bindings", "rowhouse-guest"]),
     ("wasmtime-wasi-http", &["rowhouse-bindings", "rowhouse-guest"]),
@@ -180,7 +181,7 @@ mod tests {
     #[test]
     fn a_library_away_from_home_is_a_fault() {
         let text = "[package]\nname = \"rowhouse-front\"\n[dependencies]\nsqlx.workspace = true\n";
-        assert_eq!(faults(text), ["`sqlx` has its home in rowhouse-control"]);
+        assert_eq!(faults(text), ["`sqlx` has its home in rowhouse-control and rowhouse-data"]);
     }
 
     #[test]

@@ -63,8 +63,12 @@ fn unpack_sources(folder: &Path, environment: &Path) -> Result<()> {
     if !archive.is_file() {
         let pip = environment.join("bin/pip");
         let folder = folder.to_string_lossy();
-        let arguments =
-            ["download", "--quiet", "--no-deps", "--no-binary", ":all:", "--dest", &folder, &requirement()];
+        // Sources of this package alone: pip would build its build tools from theirs as well.
+        let only = ["--no-deps", "--no-binary", "componentize-py", "--dest", &folder];
+        let mut arguments = vec!["download", "--quiet"];
+        arguments.extend(only);
+        let requirement = requirement();
+        arguments.push(&requirement);
         run(program(&pip.to_string_lossy(), &arguments).env("PIP_DISABLE_PIP_VERSION_CHECK", "1"))?;
     }
     let python = environment.join("bin/python");

@@ -12,6 +12,7 @@ mod guests;
 mod house;
 mod packages;
 mod process;
+mod services;
 mod suite;
 mod tools;
 

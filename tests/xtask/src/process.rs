@@ -25,20 +25,24 @@ pub(crate) fn target() -> PathBuf {
 
 /// A cargo command that runs in the repository's root.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
-    let mut command = program(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()), arguments);
-    // Set by the cargo that started this program, for this package; others must not see them.
-    for name in ["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_PKG_NAME", "CARGO_PKG_VERSION"] {
-        command.env_remove(name);
-    }
-    command
+    program(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()), arguments)
 }
 
 /// A command that runs in the repository's root.
 pub(crate) fn program(name: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(name);
     command.args(arguments).current_dir(root());
+    // Set by the cargo that started this program, for this package. Build scripts that look at them would
+    // be run again, and what depends on them compiled again, by a cargo that sees other ones.
+    for (name, _value) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| OF_A_PACKAGE.iter().any(|prefix| name.starts_with(prefix))) {
+            command.env_remove(name);
+        }
+    }
     command
 }
+
+const OF_A_PACKAGE: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];
 
 /// Runs a command to its end; its output goes to the terminal.
 pub(crate) fn run(command: &mut Command) -> Result<()> {

@@ -12,14 +12,15 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::packages::{CHROMEDRIVER, CHROMIUM, provide};
 use crate::process::{cargo, program, run as start, target};
-use crate::{foreign, guests, house, tools};
+use crate::{foreign, guests, house, services, tools};
 
 pub(crate) const HELP: &str = "\
 Usage: cargo xtask test [--quick] [-p PACKAGE]... [-- FILTERS OF cargo nextest run]
 
 Runs everything a change must pass: guests, formatting, tidy, clippy, licences, documentation, tests.
 What is missing (chromium, chromedriver, cargo-nextest, cargo-deny, componentize-py) is installed where
-that is possible, else named.
+that is possible, else named. PostgreSQL and MariaDB have to be there: those of ROWHOUSE_TEST_POSTGRES and
+ROWHOUSE_TEST_MARIADB, else those on 127.0.0.1, ports 5432 and 3306.
 
 Options:
   --quick     Only guests of our own, clippy and tests; no browser is installed
@@ -163,6 +164,7 @@ fn clippy(options: &Options) -> Result<()> {
 fn tests(report: &mut Report, options: &Options, whole: bool) {
     let mut browser = None;
     let prepared = report.step("test programs", || {
+        services::find()?;
         if whole {
             browser = Some(provide([&CHROMEDRIVER, &CHROMIUM])?);
         }
