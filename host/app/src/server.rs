@@ -134,6 +134,9 @@ impl Server {
 /// Lets go of what was kept for a while and not used again, until the server stops.
 async fn keep_house(guests: Arc<Guests>, data: Arc<Data>, mut ended: watch::Receiver<bool>) {
     let mut second = tokio::time::interval(Duration::from_secs(1));
+    // Asks servers over the network.
+    let mut spares = tokio::time::interval(Duration::from_secs(15));
+    spares.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             // Told or abandoned: either way the server has ended.
@@ -141,8 +144,8 @@ async fn keep_house(guests: Arc<Guests>, data: Arc<Data>, mut ended: watch::Rece
             _now = second.tick() => {
                 guests.expire();
                 data.close_idle();
-                data.keep_spares().await;
             }
+            _now = spares.tick() => data.keep_spares().await,
         }
     }
 }

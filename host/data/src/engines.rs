@@ -49,11 +49,23 @@ impl Engines {
     /// Sets every server up. Connects to none: one that is away must not keep the others from working.
     pub(crate) fn new(config: &DataConfig, home: &Home) -> Result<Self, DataError> {
         let mut entries = HashMap::new();
+        let mut with_files: Option<&DataServer> = None;
         for server in &config.servers {
+            // Two would have the same file for a tenant, and a move from one to the other would remove it.
+            if server.engine == Dialect::Sqlite
+                && server.isolation == Isolation::Database
+                && let Some(first) = with_files.replace(server)
+            {
+                let text = format!("`{}` keeps a file per site already: one data server can", first.name);
+                return Err(DataError::Engine { server: server.name.clone(), source: SqlError::other(text) });
+            }
             let engine = match server.engine {
                 Dialect::Sqlite => match server.isolation {
                     Isolation::Database => sqlite::Engine::new(config, home.path().to_owned()),
-                    Isolation::Prefix => sqlite::Engine::shared(config, home.shared_file(&server.name)?),
+                    Isolation::Prefix => {
+                        let own = DataConfig { open_connections: server.connections, ..config.clone() };
+                        sqlite::Engine::shared(&own, home.shared_file(&server.name)?)
+                    }
                 }
                 .map(Engine::Sqlite),
                 Dialect::Postgresql => postgres::Engine::new(server, &config.key).map(Engine::Postgres),

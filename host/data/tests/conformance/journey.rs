@@ -22,7 +22,7 @@ const THING: &str = "INSERT INTO thing (id, a_boolean, an_integer, a_real, a_tex
 async fn a_tenant_is_the_same_after_every_move() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = DataConfig::new(dir.path());
-    config.servers.extend(servers(&STOPS).await);
+    config.servers = servers(&STOPS).await;
     config.key = DataKey::from_bytes([9; 32]);
     let data = Data::new(config).unwrap();
     let mut tenant = Site::unplaced();
