@@ -59,8 +59,10 @@ ids! {
     TokenId;
     /// One request, shown to visitors on error pages and found again in the logs.
     RequestId;
-    /// One activation of a release for a set of tenants.
-    ActivationId;
+    /// One run: an activation or a rollback of a release over a set of tenants.
+    RunId;
+    /// One server. Kept in its data folder, so that it is the same after a restart.
+    ServerId;
     /// One row of the audit trail.
     AuditId;
 }

@@ -45,6 +45,12 @@ pub struct Limits {
     pub connections: u32,
     /// Bytes that one request may write to the log.
     pub log_bytes: u32,
+    /// Outbound HTTP requests of one request.
+    pub outbound_requests: u32,
+    /// Bytes that all outbound requests of one request may send, header fields included.
+    pub outbound_sent_bytes: u64,
+    /// Bytes that all answers to them may have, header fields included.
+    pub outbound_received_bytes: u64,
 }
 
 impl Default for Limits {
@@ -72,6 +78,11 @@ impl Default for Limits {
             files_count: 100_000,
             connections: 4,
             log_bytes: 64 << 10,
+            // A page that needs more services than this is waiting for the slowest of them.
+            outbound_requests: 16,
+            // As much as a visitor may send and a page may have.
+            outbound_sent_bytes: 8 << 20,
+            outbound_received_bytes: 16 << 20,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod address;
 mod directory;
+mod outbound;
 mod release;
 mod snapshot;
 mod state;
@@ -12,6 +13,7 @@ mod tenant;
 
 pub use address::{AddressPattern, InvalidAddress};
 pub use directory::Directory;
+pub use outbound::{InvalidOutbound, OutboundRule};
 pub use release::{InvalidRelease, ReleaseName, ReleaseRef, Reuse};
 pub use snapshot::{BaseAddress, Resolution, Snapshot};
 pub use state::{InvalidState, TenantState};

@@ -32,7 +32,7 @@ pub enum Resolution {
     /// To this tenant through `/NAME` on the base host. The prefix is the first path segment as the
     /// visitor wrote it, without slashes.
     Prefix(Arc<Tenant>),
-    /// To the default tenant: the console and the API.
+    /// To the console and the API.
     Console,
     /// Nowhere: the host belongs to nobody here.
     UnknownHost,
@@ -43,6 +43,8 @@ pub enum Resolution {
 pub struct Snapshot {
     generation: u64,
     base: Arc<BaseAddress>,
+    /// The tenant that the base host itself leads to, on a server of a single site.
+    single: Option<TenantName>,
     tenants: HashMap<TenantId, Arc<Tenant>>,
     names: HashMap<TenantName, Arc<Tenant>>,
     exact: HashMap<Hostname, Arc<Tenant>>,
@@ -56,6 +58,7 @@ impl Snapshot {
         Self {
             generation: 0,
             base: Arc::new(base),
+            single: None,
             tenants: HashMap::new(),
             names: HashMap::new(),
             exact: HashMap::new(),
@@ -73,6 +76,25 @@ impl Snapshot {
     #[must_use]
     pub fn base(&self) -> &BaseAddress {
         &self.base
+    }
+
+    /// The same, with the base host itself leading to the tenant of this name whenever there is one.
+    #[must_use]
+    pub fn leading_to(&self, name: TenantName) -> Self {
+        Self { single: Some(name), ..self.clone() }
+    }
+
+    /// The tenant that the base host itself leads to, on a server of a single site.
+    #[must_use]
+    pub fn single(&self) -> Option<&Arc<Tenant>> {
+        self.names.get(self.single.as_ref()?)
+    }
+
+    /// The beginning of a snapshot of the same server: no tenants, generation 0.
+    #[must_use]
+    pub fn emptied(&self) -> Self {
+        let empty = Self::empty(BaseAddress::clone(&self.base));
+        Self { single: self.single.clone(), ..empty }
     }
 
     /// How many tenants there are, in any state.
@@ -161,9 +183,16 @@ impl Snapshot {
     }
 
     /// Finds where a request leads, in the order: exact host, NAME.base-domain, wildcard, url-prefix
-    /// on the base host, console. `path` is the percent-encoded path of the request.
+    /// on the base host, console. On a server of a single site the base host comes first and has no
+    /// url-prefixes: what is not the console's is the site's, so that a page of the site may have any path, its
+    /// own name included, and no address that somebody adds locks operators out of the console. `path` is the percent-encoded path of the request.
     #[must_use]
     pub fn resolve(&self, host: &Hostname, path: &str) -> Resolution {
+        if let Some(tenant) = self.single()
+            && self.base.is_base(host)
+        {
+            return if is_console(path) { Resolution::Console } else { Resolution::Host(Arc::clone(tenant)) };
+        }
         if let Some(tenant) = self.exact.get(host) {
             return Resolution::Host(Arc::clone(tenant));
         }
@@ -194,6 +223,13 @@ impl Snapshot {
         };
         tenant.url_prefix.then(|| Arc::clone(tenant))
     }
+}
+
+/// True for the paths that stay the console's where the base host leads to a site.
+fn is_console(path: &str) -> bool {
+    ["/-/console", "/-/api", "/-/metrics"]
+        .into_iter()
+        .any(|own| path.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
 #[cfg(test)]

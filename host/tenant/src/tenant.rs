@@ -1,6 +1,6 @@
 //! One tenant, immutable. A change makes a new one with a higher revision.
 
-use crate::{AddressPattern, ReleaseRef, TenantState};
+use crate::{AddressPattern, OutboundRule, ReleaseRef, TenantState};
 use rowhouse_base::id::TenantId;
 use rowhouse_base::{DataServerName, Limits, TenantName};
 use std::collections::BTreeMap;
@@ -23,6 +23,8 @@ pub struct Tenant {
     pub url_prefix: bool,
     /// What operator and owner set, for the guest to read.
     pub settings: BTreeMap<String, String>,
+    /// Where its guest may send HTTP requests; the operator's decision. Nowhere where empty.
+    pub outbound: Vec<OutboundRule>,
     /// BCP 47 language tag; most tenants share one allocation.
     pub locale: Arc<str>,
     /// IANA time zone name; shared likewise.

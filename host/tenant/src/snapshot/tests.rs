@@ -21,6 +21,7 @@ fn tenant(id: TenantId, name: &str, addresses: &[&str], state: TenantState) -> A
         addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),
         url_prefix: true,
         settings: Default::default(),
+        outbound: vec![],
         locale: "en".into(),
         time_zone: "UTC".into(),
         release: None,
@@ -69,6 +70,68 @@ fn resolves_in_the_documented_order() {
     ] {
         assert_eq!(found(&snapshot, host, path), expected, "{host}{path}");
     }
+}
+
+#[test]
+fn on_a_server_of_a_single_site_the_base_host_is_that_site_but_for_the_console() {
+    let (home, state) = (TenantId::new(), TenantState::Active);
+    let many = Snapshot::empty(base()).with_changes(
+        1,
+        [
+            tenant(home, "home", &["club.example", "rows.example"], state),
+            tenant(TenantId::new(), "other", &["other.example", "*.other.example"], state),
+        ],
+        [],
+    );
+    let single = many.leading_to(TenantName::parse("home").unwrap());
+    for (host, path, expected) in [
+        ("rows.example", "/", "host home"),
+        ("127.0.0.1", "/news?page=2", "host home"),
+        // No url-prefixes: these are pages that the site may have.
+        ("rows.example", "/home/", "host home"),
+        ("rows.example", "/other/x", "host home"),
+        ("rows.example", "/-/sign-in", "host home"),
+        ("rows.example", "/-/readyz", "host home"),
+        ("rows.example", "/-/consoles", "host home"),
+        ("rows.example", "/x/-/console", "host home"),
+        ("rows.example", "/-/console", "console"),
+        ("rows.example", "/-/console/sign-in", "console"),
+        ("rows.example", "/-/api/v1/status", "console"),
+        ("rows.example", "/-/metrics", "console"),
+        // Its own hosts lead to the site, and nothing else there.
+        ("home.rows.example", "/-/console", "host home"),
+        ("club.example", "/-/api/v1/status", "host home"),
+        ("other.rows.example", "/", "host other"),
+        ("x.other.example", "/", "host other"),
+        ("strange.example", "/", "unknown"),
+        ("strange.rows.example", "/", "unknown"),
+    ] {
+        assert_eq!(found(&single, host, path), expected, "{host}{path}");
+    }
+    assert_eq!(single.single().map(|tenant| tenant.id), Some(home));
+    // Nothing of it is in the tenants: the same without it is a server of many.
+    assert_eq!(found(&many, "127.0.0.1", "/home/"), "prefix home");
+    assert_eq!(found(&many, "127.0.0.1", "/"), "console");
+    assert_eq!(found(&many, "rows.example", "/-/console"), "host home", "an address of its own");
+}
+
+#[test]
+fn a_single_site_that_is_gone_leaves_the_console_and_comes_back_with_its_name() {
+    let (old, new) = (TenantId::new(), TenantId::new());
+    let named = Snapshot::empty(base()).leading_to(TenantName::parse("home").unwrap());
+    assert_eq!(found(&named, "rows.example", "/"), "console");
+    let first = named.with_changes(1, [tenant(old, "home", &[], TenantState::Suspended)], []);
+    assert_eq!(found(&first, "rows.example", "/"), "host home");
+    let second = first.with_changes(2, [tenant(old, "home", &[], TenantState::Trashed)], []);
+    assert_eq!(found(&second, "rows.example", "/"), "console");
+    assert!(second.single().is_none());
+    let third = second.with_changes(3, [tenant(new, "home", &[], TenantState::Active)], [old]);
+    assert_eq!(third.single().map(|tenant| tenant.id), Some(new));
+    // A reload of everything is of the same server.
+    let again = third.emptied();
+    assert!(again.is_empty() && again.generation() == 0 && *again.base() == base());
+    let again = again.with_changes(3, [tenant(new, "home", &[], TenantState::Active)], []);
+    assert_eq!(found(&again, "rows.example", "/"), "host home");
 }
 
 #[test]
