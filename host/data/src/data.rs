@@ -4,25 +4,29 @@
 //! through what [`Data::open`] and [`Data::files`] hand out, which belongs to one tenant for good.
 
 mod archive;
+mod versions;
 
 use crate::archive::ArchiveLimits;
 use crate::engines::Engines;
 use crate::files::{FilesMeter, TenantFiles};
 use crate::home::{Contents, Home};
+use crate::known::{Known, Notice, Writing};
 use crate::meter::Meter;
 use crate::migrate::{MigrateError, Migration, SchemaState, fingerprint, validate};
 use crate::tenant_db::{Backend, TenantDb};
 use crate::{DataError, DataKey, DataServer, PoolUse, SqlError};
 use parking_lot::Mutex;
 use rowhouse_base::id::TenantId;
+use rowhouse_base::{Alone, Announce};
 use rowhouse_tenant::Tenant;
 use std::collections::HashMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 /// How the room is set up.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct DataConfig {
     /// Holds `tenants/ID/site.db` and `tenants/ID/files/`. Made where it doesn't exist.
     pub dir: PathBuf,
@@ -44,6 +48,17 @@ pub struct DataConfig {
     pub removal_wait: Duration,
     /// How much an archive may unpack to.
     pub archive: ArchiveLimits,
+    /// How other servers learn of commits, and this one of theirs.
+    pub announce: Arc<dyn Announce>,
+}
+
+impl fmt::Debug for DataConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DataConfig")
+            .field("dir", &self.dir)
+            .field("servers", &self.servers)
+            .finish_non_exhaustive()
+    }
 }
 
 impl DataConfig {
@@ -64,6 +79,7 @@ impl DataConfig {
             // A request may last 15 s.
             removal_wait: Duration::from_secs(20),
             archive: ArchiveLimits::default(),
+            announce: Arc::new(Alone),
         }
     }
 }
@@ -97,12 +113,15 @@ pub struct ServerFacts {
     pub reachable: bool,
     /// What this process' connections to it are doing; none for the embedded engine.
     pub connections: Option<PoolUse>,
+    /// Connections to tenants' databases that this process opened since it began.
+    pub opened: u64,
 }
 
 /// All tenants' databases and files.
 pub struct Data {
     home: Arc<Home>,
     engines: Engines,
+    known: Arc<Known>,
     config: DataConfig,
     meters: Mutex<HashMap<TenantId, Weak<FilesMeter>>>,
 }
@@ -114,8 +133,9 @@ impl Data {
     /// [`DataError`] where the folder can't be used.
     pub fn new(config: DataConfig) -> Result<Arc<Self>, DataError> {
         let home = Arc::new(Home::open(&config.dir)?);
-        let engines = Engines::new(&config, &home)?;
-        Ok(Arc::new(Self { home, engines, config, meters: Mutex::default() }))
+        let known = Known::new(Arc::clone(&config.announce));
+        let engines = Engines::new(&config, &home, &known)?;
+        Ok(Arc::new(Self { home, engines, known, config, meters: Mutex::default() }))
     }
 
     /// Makes a tenant's folder and database. Doing it again completes what is missing and changes nothing
@@ -128,7 +148,10 @@ impl Data {
         let engine = self.engines.of(tenant).map_err(database)?;
         let (home, id, file) = (Arc::clone(&self.home), tenant.id, self.engines.has_file(tenant));
         blocking(move || home.make(id, file)).await?;
-        engine.provision(tenant).await.map_err(database)
+        let working = self.working(tenant);
+        let result = engine.provision(tenant).await.map_err(database);
+        working.settled().await;
+        result
     }
 
     /// Removes a tenant's database and files. Requests in flight may end first; new statements are
@@ -160,7 +183,10 @@ impl Data {
     async fn remove_from_server(&self, tenant: &Tenant) -> Result<Removal, DataError> {
         let database = |source| DataError::Database { tenant: tenant.id, source };
         let (engine, wait) = (self.engines.of(tenant).map_err(database)?, self.config.removal_wait);
-        let Some(held) = engine.remove(tenant.id, wait).await.map_err(database)? else {
+        let working = self.working(tenant);
+        let result = engine.remove(tenant.id, wait).await;
+        working.settled().await;
+        let Some(held) = result.map_err(database)? else {
             return Err(DataError::Busy { tenant: tenant.id, waited: wait });
         };
         Ok(Removal { entries: held.objects, bytes: held.bytes })
@@ -200,6 +226,7 @@ impl Data {
             server: server.clone(),
             reachable: engine.is_reachable().await,
             connections: engine.pool_use(),
+            opened: engine.opened(),
         });
         let mut facts: Vec<ServerFacts> = futures_util::future::join_all(asked).await;
         facts.sort_by(|one, other| one.server.name.cmp(&other.server.name));
@@ -254,8 +281,10 @@ impl Data {
     ) -> Result<SchemaState, MigrateError> {
         validate(migrations)?;
         let engine = self.engines.of(tenant).map_err(MigrateError::Ledger)?;
-        let version = engine.migrate(tenant, migrations.into(), self.config.migration_time).await?;
-        Ok(SchemaState { version, fingerprint: fingerprint(migrations) })
+        let working = self.working(tenant);
+        let version = engine.migrate(tenant, migrations.into(), self.config.migration_time).await;
+        working.settled().await;
+        Ok(SchemaState { version: version?, fingerprint: fingerprint(migrations) })
     }
 
     /// The newest version in the ledger of the tenant's database; 0 where nothing was applied.
@@ -274,9 +303,11 @@ impl Data {
         let (home, id) = (Arc::clone(&self.home), tenant.id);
         let known = self.meters.lock().get(&id).and_then(Weak::upgrade);
         let scan = known.is_none();
+        // One whose database is a file here was made here.
+        let elsewhere = !self.engines.has_file(tenant);
         let ((dir, path), found) = blocking(move || {
             let found = if scan { home.files_contents(id)? } else { Contents::default() };
-            Ok((home.files(id)?, found))
+            Ok((home.files(id, elsewhere)?, found))
         })
         .await?;
         let meter = known.unwrap_or_else(|| self.meter(tenant, found));
@@ -300,6 +331,11 @@ impl Data {
     /// called every few seconds; waits for the servers.
     pub async fn keep_spares(&self) {
         self.engines.keep_spares().await;
+    }
+
+    /// Until it is settled nothing that is known of the tenant is trusted; then the others are told.
+    fn working(&self, tenant: &Tenant) -> Writing {
+        Notice::new(&self.known, tenant.id).working()
     }
 
     #[cfg(test)]

@@ -5,16 +5,17 @@
 
 use crate::archive::{AnyExport, AnyImport};
 use crate::home::Home;
+use crate::known::Known;
 use crate::migrate::{Applied, MigrateError, Migration};
 use crate::tenant_db::Backend;
 use crate::{
-    DataConfig, DataError, DataServer, Dialect, Isolation, LimitKind, PoolUse, SqlError, mysql, postgres,
-    sqlite,
+    DataConfig, DataError, DataKey, DataServer, Dialect, Isolation, LimitKind, PoolUse, SqlError, mysql,
+    postgres, sqlite,
 };
-use rowhouse_base::DataServerName;
 use rowhouse_base::id::TenantId;
+use rowhouse_base::{DataServerName, Subject};
 use rowhouse_tenant::Tenant;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,7 +48,7 @@ pub(crate) struct Held {
 
 impl Engines {
     /// Sets every server up. Connects to none: one that is away must not keep the others from working.
-    pub(crate) fn new(config: &DataConfig, home: &Home) -> Result<Self, DataError> {
+    pub(crate) fn new(config: &DataConfig, home: &Home, known: &Arc<Known>) -> Result<Self, DataError> {
         let mut entries = HashMap::new();
         let mut with_files: Option<&DataServer> = None;
         for server in &config.servers {
@@ -61,15 +62,17 @@ impl Engines {
             }
             let engine = match server.engine {
                 Dialect::Sqlite => match server.isolation {
-                    Isolation::Database => sqlite::Engine::new(config, home.path().to_owned()),
+                    Isolation::Database => sqlite::Engine::new(config, home.path().to_owned(), known),
                     Isolation::Prefix => {
                         let own = DataConfig { open_connections: server.connections, ..config.clone() };
-                        sqlite::Engine::shared(&own, home.shared_file(&server.name)?)
+                        sqlite::Engine::shared(&own, home.shared_file(&server.name)?, known)
                     }
                 }
                 .map(Engine::Sqlite),
-                Dialect::Postgresql => postgres::Engine::new(server, &config.key).map(Engine::Postgres),
-                Dialect::Mysql => mysql::Engine::new(server, &config.key).map(Engine::Mysql),
+                Dialect::Postgresql => {
+                    postgres::Engine::new(server, &config.key, known).map(Engine::Postgres)
+                }
+                Dialect::Mysql => mysql::Engine::new(server, &config.key, known).map(Engine::Mysql),
             };
             let engine =
                 engine.map_err(|source| DataError::Engine { server: server.name.clone(), source })?;
@@ -130,6 +133,29 @@ impl Engines {
             }
         }
     }
+}
+
+/// Asks each data server for what an operator's work needs first. Makes nothing, in no folder and on no server.
+/// The embedded engine needs nobody, so it is not among the answers.
+pub async fn look_at_servers(servers: &[DataServer]) -> Vec<(DataServerName, Result<(), SqlError>)> {
+    // No password is made with it: only the host's own user looks.
+    let key = DataKey::from_bytes([0; 32]);
+    let known = Known::new(Arc::new(rowhouse_base::Alone));
+    let asked = servers.iter().filter(|server| server.engine != Dialect::Sqlite).map(async |server| {
+        let answer = match server.engine {
+            Dialect::Sqlite => Ok(()),
+            Dialect::Postgresql => match postgres::Engine::new(server, &key, &known) {
+                Ok(engine) => engine.tenants().await.map(drop),
+                Err(error) => Err(error),
+            },
+            Dialect::Mysql => match mysql::Engine::new(server, &key, &known) {
+                Ok(engine) => engine.tenants().await.map(drop),
+                Err(error) => Err(error),
+            },
+        };
+        (server.name.clone(), answer)
+    });
+    futures_util::future::join_all(asked).await
 }
 
 /// What everything answers that needs a data server which isn't there.
@@ -243,6 +269,44 @@ impl Engine {
         }
     }
 
+    /// The counts of what was changed, and how many lines they are kept in.
+    pub(crate) async fn versions(&self, tenant: &Arc<Tenant>) -> Result<(Vec<(String, u64)>, u64), SqlError> {
+        match self {
+            Self::Sqlite(engine) => {
+                let counts = sqlite::Session::new(Arc::clone(engine), Arc::clone(tenant)).versions().await?;
+                Ok((counts, 0))
+            }
+            Self::Postgres(engine) => engine.session(tenant).versions().await,
+            Self::Mysql(engine) => engine.session(tenant).versions().await,
+        }
+    }
+
+    /// Moves subjects in a transaction of their own.
+    pub(crate) async fn move_subjects(
+        &self,
+        tenant: &Arc<Tenant>,
+        moved: BTreeSet<Subject>,
+    ) -> Result<(), SqlError> {
+        match self {
+            Self::Sqlite(engine) => {
+                sqlite::Session::new(Arc::clone(engine), Arc::clone(tenant)).move_subjects(moved).await
+            }
+            Self::Postgres(engine) => engine.session(tenant).move_subjects(moved).await,
+            Self::Mysql(engine) => engine.session(tenant).move_subjects(moved).await,
+        }
+    }
+
+    /// Brings the lines of counts together, and forgets tags where there are too many subjects.
+    pub(crate) async fn prune_versions(&self, tenant: &Arc<Tenant>, subjects: usize) -> Result<(), SqlError> {
+        match self {
+            Self::Sqlite(engine) => {
+                sqlite::Session::new(Arc::clone(engine), Arc::clone(tenant)).prune_versions().await
+            }
+            Self::Postgres(engine) => engine.session(tenant).prune_versions(subjects).await,
+            Self::Mysql(engine) => engine.session(tenant).prune_versions(subjects).await,
+        }
+    }
+
     /// Begins to read all tables over one snapshot.
     pub(crate) async fn export(&self, tenant: &Arc<Tenant>) -> Result<AnyExport, SqlError> {
         match self {
@@ -256,7 +320,7 @@ impl Engine {
     pub(crate) async fn import(&self, tenant: &Arc<Tenant>) -> Result<AnyImport, SqlError> {
         match self {
             Self::Sqlite(engine) => engine.import(tenant).await.map(AnyImport::Sqlite),
-            Self::Postgres(engine) => engine.import(tenant).await.map(AnyImport::Postgres),
+            Self::Postgres(engine) => engine.import(tenant).await.map(Box::new).map(AnyImport::Postgres),
             Self::Mysql(engine) => engine.import(tenant).await.map(AnyImport::Mysql),
         }
     }
@@ -282,6 +346,15 @@ impl Engine {
             Self::Sqlite(_) => true,
             Self::Postgres(engine) => engine.tenants().await.is_ok(),
             Self::Mysql(engine) => engine.tenants().await.is_ok(),
+        }
+    }
+
+    /// How many connections to tenants' databases were opened, those of migrations included.
+    pub(crate) fn opened(&self) -> u64 {
+        match self {
+            Self::Sqlite(engine) => engine.opened(),
+            Self::Postgres(engine) => engine.opened(),
+            Self::Mysql(engine) => engine.opened(),
         }
     }
 

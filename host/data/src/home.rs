@@ -148,10 +148,18 @@ impl Home {
             .sum()
     }
 
-    /// The folder of a tenant's files, and its path.
-    pub(crate) fn files(&self, id: TenantId) -> Result<(Dir, PathBuf), DataError> {
+    /// The folder of a tenant's files, and its path. Where another server made the tenant and shares no folder with
+    /// this one, it is made here.
+    pub(crate) fn files(&self, id: TenantId, made_elsewhere: bool) -> Result<(Dir, PathBuf), DataError> {
         let name = format!("{id}/{FILES}");
-        let dir = self.tenants.open_dir(&name).map_err(DataError::io("open", name.clone()))?;
+        let opened = match self.tenants.open_dir(&name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && made_elsewhere => {
+                self.make(id, false)?;
+                self.tenants.open_dir(&name)
+            }
+            opened => opened,
+        };
+        let dir = opened.map_err(DataError::io("open", name.clone()))?;
         Ok((dir, self.path.join(name)))
     }
 

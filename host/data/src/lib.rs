@@ -12,14 +12,18 @@ mod files;
 mod guard;
 mod home;
 mod key;
+mod known;
+mod links;
 mod meter;
 pub mod migrate;
 mod mysql;
 pub mod packed;
 mod pool;
 mod postgres;
+mod read_log;
 mod server;
 mod sqlite;
+mod subjects;
 mod tenant_db;
 #[cfg(test)]
 mod testing;
@@ -31,11 +35,13 @@ pub use archive::{
     StagedArchive, TableContent,
 };
 pub use data::{Data, DataConfig, DiskUsage, Removal, ServerFacts};
+pub use engines::look_at_servers;
 pub use error::{ConstraintKind, DataError, LimitKind, SqlError};
 pub use files::{FilesMeter, OverQuota, TenantFiles};
 pub use key::DataKey;
 pub use migrate::{MigrateError, Migration, SchemaState, fingerprint};
 pub use pool::PoolUse;
+pub use read_log::ReadLog;
 pub use server::{DataServer, InvalidIsolation, Isolation};
 pub use tenant_db::{Cursor, TenantDb, Transaction};
 pub use value::{Dialect, Mode, Outcome, Rows, Statement, Value};

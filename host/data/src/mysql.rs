@@ -30,6 +30,7 @@ mod session;
 mod shape;
 mod sizes;
 mod transaction;
+mod versions;
 
 pub(crate) use cursor::Cursor;
 pub(crate) use engine::Engine;

@@ -33,10 +33,12 @@ mod provision;
 mod quota;
 mod remove;
 mod run;
+mod sequences;
 mod session;
 mod shapes;
 mod spares;
 mod transaction;
+mod versions;
 
 pub(crate) use cursor::Cursor;
 pub(crate) use engine::Engine;

@@ -28,6 +28,7 @@ mod text;
 mod threads;
 mod transaction;
 mod trespass;
+mod versions;
 
 pub(crate) use authorizer::is_guest_function;
 pub(crate) use cursor::Cursor;
@@ -38,6 +39,7 @@ pub(crate) use session::Session;
 pub(crate) use transaction::Transaction;
 
 use crate::guard::{Guard, Naming};
+use crate::known::Known;
 use crate::{DataConfig, Dialect, SqlError};
 use connection::Conn;
 use errors::Failure;
@@ -77,36 +79,50 @@ pub(crate) struct Engine {
 impl Engine {
     /// Sets the engine up for a file per tenant. The bound on its memory holds for the whole process and
     /// can't be raised.
-    pub(crate) fn new(config: &DataConfig, tenants: PathBuf) -> Result<Arc<Self>, SqlError> {
-        Self::at(config, Place::Folder(tenants))
+    pub(crate) fn new(
+        config: &DataConfig,
+        tenants: PathBuf,
+        known: &Arc<Known>,
+    ) -> Result<Arc<Self>, SqlError> {
+        Self::at(config, Place::Folder(tenants), known)
     }
 
     /// Sets the engine up for one file that tenants share; the file must exist. Blocks.
-    pub(crate) fn shared(config: &DataConfig, file: PathBuf) -> Result<Arc<Self>, SqlError> {
+    pub(crate) fn shared(
+        config: &DataConfig,
+        file: PathBuf,
+        known: &Arc<Known>,
+    ) -> Result<Arc<Self>, SqlError> {
         let guard = Guard::new(Dialect::Sqlite, Naming::Prefixed);
-        Self::sharing(config, file, guard)
+        Self::sharing(config, file, guard, known)
     }
 
     /// The same without the guard: guests' and migrations' texts reach the engine as they are.
     #[cfg(test)]
     pub(crate) fn shared_without_guard(config: &DataConfig, file: PathBuf) -> Result<Arc<Self>, SqlError> {
         let guard = Guard::open_for_tests(Dialect::Sqlite, Naming::Prefixed);
-        Self::sharing(config, file, guard)
+        Self::sharing(config, file, guard, &Known::new(Arc::clone(&config.announce)))
     }
 
-    fn sharing(config: &DataConfig, file: PathBuf, guard: Guard) -> Result<Arc<Self>, SqlError> {
+    fn sharing(
+        config: &DataConfig,
+        file: PathBuf,
+        guard: Guard,
+        known: &Arc<Known>,
+    ) -> Result<Arc<Self>, SqlError> {
         connection::prepare_file(&file, shared::TABLES)?;
-        Self::at(config, Place::File(Arc::new(Shared::new(file, guard))))
+        Self::at(config, Place::File(Arc::new(Shared::new(file, guard))), known)
     }
 
-    fn at(config: &DataConfig, place: Place) -> Result<Arc<Self>, SqlError> {
+    fn at(config: &DataConfig, place: Place, known: &Arc<Known>) -> Result<Arc<Self>, SqlError> {
         let probe =
             rusqlite::Connection::open_in_memory().map_err(|error| SqlError::other(error.to_string()))?;
         let limit = format!("PRAGMA hard_heap_limit = {}", config.heap_limit);
         probe.query_row(&limit, [], |_row| Ok(())).map_err(|error| SqlError::other(error.to_string()))?;
         let threads = Arc::new(Threads::new("sql", config.sql_threads, Priority::Normal));
         // No tenant has more than half of the threads, so that one tenant's statements never take all.
-        let slots = Slots::new(config.open_connections, Arc::clone(&threads), config.sql_threads / 2);
+        let per_tenant = config.sql_threads / 2;
+        let slots = Slots::new(config.open_connections, Arc::clone(&threads), per_tenant, Arc::clone(known));
         Ok(Arc::new(Self {
             place,
             slots: Arc::new(slots),
@@ -129,11 +145,16 @@ impl Engine {
         self.slots.slot(tenant.id, tenant.limits.connections, || self.place_of(tenant.id))
     }
 
+    /// How many connections were opened for tenants.
+    pub(crate) fn opened(&self) -> u64 {
+        self.slots.opened()
+    }
+
     /// Makes an existing file of one tenant ready to serve. Harmless where it is. Blocks. For tenants that
     /// share a file there is [`Registry::provision`].
     pub(crate) fn prepare(&self, id: TenantId) -> Result<(), SqlError> {
         match self.place_of(id) {
-            (file, None) => connection::prepare_file(&file, ledger::TABLE),
+            (file, None) => connection::prepare_file(&file, &versions::tables()),
             (_shared, Some(_owner)) => Ok(()),
         }
     }
@@ -148,25 +169,12 @@ impl Engine {
 
     /// Begins to read all tables of a tenant over one snapshot.
     pub(crate) async fn export(self: &Arc<Self>, tenant: &Arc<Tenant>) -> Result<Exporter, SqlError> {
-        self.must_have_files()?;
         Exporter::open(&Session::new(Arc::clone(self), Arc::clone(tenant))).await
     }
 
     /// Begins to fill the tables of a tenant.
     pub(crate) async fn import(self: &Arc<Self>, tenant: &Arc<Tenant>) -> Result<Importer, SqlError> {
-        self.must_have_files()?;
         Importer::open(&Session::new(Arc::clone(self), Arc::clone(tenant))).await
-    }
-
-    /// Archives read and write whole files.
-    fn must_have_files(&self) -> Result<(), SqlError> {
-        match &self.place {
-            Place::Folder(_) => Ok(()),
-            Place::File(_) => Err(SqlError::other(
-                "tenants that share one SQLite file can't be exported or imported: use a data server with isolation \
-                 \"database\"",
-            )),
-        }
     }
 
     /// Closes a tenant's connections for good. False where they are still in use after `wait`.
@@ -189,7 +197,9 @@ fn ready<'a>(
 ) -> Result<&'a mut Conn, Failure> {
     if checkout.conn.is_none() {
         let mut conn = Conn::open(&slot.file, quota, slot.owner.as_ref())?;
+        checkout.count_opened();
         conn.share = share;
+        conn.notice = Some(slot.notice.clone());
         checkout.conn = Some(Box::new(conn));
     }
     let conn = checkout.conn.as_deref_mut().ok_or(SqlError::Closed)?;

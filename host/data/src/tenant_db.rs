@@ -6,7 +6,9 @@
 
 use crate::engines::unknown;
 use crate::meter::Meter;
-use crate::{Dialect, Mode, Outcome, Rows, SqlError, Statement, Value, mysql, packed, postgres, sqlite};
+use crate::{
+    Dialect, Mode, Outcome, ReadLog, Rows, SqlError, Statement, Value, mysql, packed, postgres, sqlite,
+};
 use rowhouse_base::{DataServerName, Share};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,11 +30,26 @@ pub struct TenantDb {
     backend: Backend,
     meter: Arc<Meter>,
     statements: u32,
+    log: Option<Arc<ReadLog>>,
 }
 
 impl TenantDb {
     pub(crate) fn new(backend: Backend, meter: Arc<Meter>, statements: u32) -> Self {
-        Self { backend, meter, statements }
+        Self { backend, meter, statements, log: None }
+    }
+
+    /// Notes in a log what statements read, those of transactions and cursors included, and that they write.
+    /// Without one nothing is noted and nothing costs. A statement that fails makes the page unsure.
+    #[must_use]
+    pub fn logged_to(mut self, log: Arc<ReadLog>) -> Self {
+        match &mut self.backend {
+            Backend::Sqlite(session) => session.log_to(Arc::clone(&log)),
+            Backend::Postgres(session) => session.log_to(Arc::clone(&log)),
+            Backend::Mysql(session) => session.log_to(Arc::clone(&log)),
+            Backend::Unknown(_) => {}
+        }
+        self.log = Some(log);
+        self
     }
 
     /// Bills the CPU time of statements that run in this process to an account, and lets them run at low
@@ -73,7 +90,7 @@ impl TenantDb {
     /// # Errors
     /// [`SqlError`]; nothing was changed then.
     pub async fn query_packed(&mut self, text: &str, params: Vec<Value>) -> Result<Vec<u8>, SqlError> {
-        self.meter.count(1, self.statements)?;
+        judged(self.log.as_ref(), self.meter.count(1, self.statements))?;
         let started = Instant::now();
         let result = match &self.backend {
             Backend::Sqlite(session) => session.query_packed(text, params).await,
@@ -82,6 +99,7 @@ impl TenantDb {
             Backend::Unknown(server) => Err(unknown(server)),
         };
         self.meter.spent_since(started);
+        judge(self.log.as_ref(), &result);
         result
     }
 
@@ -98,7 +116,7 @@ impl TenantDb {
     /// # Errors
     /// [`SqlError`]; nothing was changed then.
     pub async fn execute(&mut self, text: &str, params: Vec<Value>) -> Result<Outcome, SqlError> {
-        self.meter.count(1, self.statements)?;
+        judged(self.log.as_ref(), self.meter.count(1, self.statements))?;
         let started = Instant::now();
         let result = match &self.backend {
             Backend::Sqlite(session) => session.execute(text, params).await,
@@ -107,6 +125,7 @@ impl TenantDb {
             Backend::Unknown(server) => Err(unknown(server)),
         };
         self.meter.spent_since(started);
+        judge(self.log.as_ref(), &result);
         result
     }
 
@@ -116,7 +135,7 @@ impl TenantDb {
     /// # Errors
     /// [`SqlError`] of the first that failed; nothing was changed then.
     pub async fn batch(&mut self, statements: Vec<Statement>) -> Result<Vec<Outcome>, SqlError> {
-        self.meter.count(statements.len(), self.statements)?;
+        judged(self.log.as_ref(), self.meter.count(statements.len(), self.statements))?;
         let started = Instant::now();
         let result = match &self.backend {
             Backend::Sqlite(session) => session.batch(statements).await,
@@ -125,6 +144,7 @@ impl TenantDb {
             Backend::Unknown(server) => Err(unknown(server)),
         };
         self.meter.spent_since(started);
+        judge(self.log.as_ref(), &result);
         result
     }
 
@@ -134,7 +154,7 @@ impl TenantDb {
     /// [`SqlError::Conflict`] where another writer didn't end in time, [`SqlError::Limit`] where no
     /// connection became free.
     pub async fn begin(&mut self, mode: Mode) -> Result<Transaction, SqlError> {
-        self.meter.count(1, self.statements)?;
+        judged(self.log.as_ref(), self.meter.count(1, self.statements))?;
         let started = Instant::now();
         let result = match &self.backend {
             Backend::Sqlite(session) => session.begin(mode).await.map(AnyTransaction::Sqlite),
@@ -143,7 +163,13 @@ impl TenantDb {
             Backend::Unknown(server) => Err(unknown(server)),
         };
         self.meter.spent_since(started);
-        result.map(|inner| Transaction { inner, meter: Arc::clone(&self.meter), statements: self.statements })
+        judge(self.log.as_ref(), &result);
+        result.map(|inner| Transaction {
+            inner,
+            meter: Arc::clone(&self.meter),
+            statements: self.statements,
+            log: self.log.clone(),
+        })
     }
 
     /// Opens a result that is read page by page, over one snapshot. Only for statements that read.
@@ -151,7 +177,7 @@ impl TenantDb {
     /// # Errors
     /// [`SqlError`] as for a query.
     pub async fn open_cursor(&mut self, text: &str, params: Vec<Value>) -> Result<Cursor, SqlError> {
-        self.meter.count(1, self.statements)?;
+        judged(self.log.as_ref(), self.meter.count(1, self.statements))?;
         let started = Instant::now();
         let result = match &self.backend {
             Backend::Sqlite(session) => session.open_cursor(text, params).await.map(AnyCursor::Sqlite),
@@ -162,7 +188,8 @@ impl TenantDb {
             Backend::Unknown(server) => Err(unknown(server)),
         };
         self.meter.spent_since(started);
-        result.map(|inner| Cursor { inner, meter: Arc::clone(&self.meter) })
+        judge(self.log.as_ref(), &result);
+        result.map(|inner| Cursor { inner, meter: Arc::clone(&self.meter), log: self.log.clone() })
     }
 }
 
@@ -178,6 +205,7 @@ pub struct Transaction {
     inner: AnyTransaction,
     meter: Arc<Meter>,
     statements: u32,
+    log: Option<Arc<ReadLog>>,
 }
 
 impl Transaction {
@@ -186,7 +214,7 @@ impl Transaction {
     /// # Errors
     /// [`SqlError::Closed`] once it has ended, else as for a query.
     pub async fn query_packed(&mut self, text: &str, params: Vec<Value>) -> Result<Vec<u8>, SqlError> {
-        self.meter.count(1, self.statements)?;
+        judged(self.log.as_ref(), self.meter.count(1, self.statements))?;
         let started = Instant::now();
         let result = match &mut self.inner {
             AnyTransaction::Sqlite(transaction) => transaction.query_packed(text, params).await,
@@ -194,6 +222,7 @@ impl Transaction {
             AnyTransaction::Mysql(transaction) => transaction.query_packed(text, params).await,
         };
         self.meter.spent_since(started);
+        judge(self.log.as_ref(), &result);
         result
     }
 
@@ -210,7 +239,7 @@ impl Transaction {
     /// # Errors
     /// [`SqlError::Closed`] once it has ended, else as for a statement.
     pub async fn execute(&mut self, text: &str, params: Vec<Value>) -> Result<Outcome, SqlError> {
-        self.meter.count(1, self.statements)?;
+        judged(self.log.as_ref(), self.meter.count(1, self.statements))?;
         let started = Instant::now();
         let result = match &mut self.inner {
             AnyTransaction::Sqlite(transaction) => transaction.execute(text, params).await,
@@ -218,6 +247,7 @@ impl Transaction {
             AnyTransaction::Mysql(transaction) => transaction.execute(text, params).await,
         };
         self.meter.spent_since(started);
+        judge(self.log.as_ref(), &result);
         result
     }
 
@@ -233,6 +263,7 @@ impl Transaction {
             AnyTransaction::Mysql(transaction) => transaction.commit().await,
         };
         self.meter.spent_since(started);
+        judge(self.log.as_ref(), &result);
         result
     }
 
@@ -248,6 +279,7 @@ impl Transaction {
             AnyTransaction::Mysql(transaction) => transaction.rollback().await,
         };
         self.meter.spent_since(started);
+        judge(self.log.as_ref(), &result);
         result
     }
 }
@@ -262,6 +294,7 @@ enum AnyCursor {
 pub struct Cursor {
     inner: AnyCursor,
     meter: Arc<Meter>,
+    log: Option<Arc<ReadLog>>,
 }
 
 impl Cursor {
@@ -279,8 +312,21 @@ impl Cursor {
             AnyCursor::Mysql(cursor) => cursor.next(rows).await,
         };
         self.meter.spent_since(started);
+        judge(self.log.as_ref(), &result);
         result
     }
+}
+
+/// What a failure looked like may not be so the next time.
+fn judge<T>(log: Option<&Arc<ReadLog>>, result: &Result<T, SqlError>) {
+    if let (Some(log), Err(_failed)) = (log, result) {
+        log.doubt();
+    }
+}
+
+fn judged<T>(log: Option<&Arc<ReadLog>>, result: Result<T, SqlError>) -> Result<T, SqlError> {
+    judge(log, &result);
+    result
 }
 
 fn unpack(bytes: &[u8]) -> Result<Rows, SqlError> {

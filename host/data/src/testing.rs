@@ -15,6 +15,7 @@ pub(crate) fn tenant(limits: Limits) -> Arc<Tenant> {
         addresses: vec![],
         url_prefix: true,
         settings: Default::default(),
+        outbound: vec![],
         locale: "en".into(),
         time_zone: "UTC".into(),
         release: None,
@@ -22,6 +23,11 @@ pub(crate) fn tenant(limits: Limits) -> Arc<Tenant> {
         revision: 1,
         limits: Arc::new(limits),
     })
+}
+
+/// What a process without others knows: nothing yet.
+pub(crate) fn known() -> Arc<crate::known::Known> {
+    crate::known::Known::new(Arc::new(rowhouse_base::Alone))
 }
 
 /// A superuser's URL of the PostgreSQL server that tests use.
@@ -34,3 +40,6 @@ pub(crate) fn postgresql() -> String {
 pub(crate) fn mariadb() -> String {
     std::env::var("ROWHOUSE_TEST_MARIADB").unwrap_or_else(|_unset| "mysql://root@127.0.0.1:3306/".into())
 }
+
+/// Milliseconds for statements whose time is not what is tested.
+pub(crate) const PATIENT: u32 = 120_000;

@@ -81,6 +81,6 @@ pub(crate) trait Import: Send {
         rows: RowBlock,
     ) -> impl Future<Output = Result<(), SqlError>> + Send;
 
-    /// Checks foreign keys, sets sequences past the largest key, commits.
+    /// Checks foreign keys, sets counters past the largest key, commits.
     fn finish(self) -> impl Future<Output = Result<(), SqlError>> + Send;
 }

@@ -15,6 +15,8 @@
 mod journey;
 #[path = "conformance/limits.rs"]
 mod limits;
+#[path = "conformance/migrations.rs"]
+mod migrations;
 #[path = "conformance/setup.rs"]
 mod setup;
 #[path = "conformance/statements.rs"]
@@ -74,4 +76,5 @@ on_every_engine! {
     crate::limits::a_deadline_ends_the_statement_and_nothing_else => a_deadline_ends_the_statement_and_nothing_else;
     crate::limits::connections_are_bounded_per_tenant => connections_are_bounded_per_tenant;
     crate::limits::a_neighbour_is_out_of_reach => a_neighbour_is_out_of_reach;
+    crate::migrations::runs_that_meet_apply_each_step_once => runs_that_meet_apply_each_step_once;
 }

@@ -28,14 +28,14 @@ impl AnyExport {
         }
     }
 
-    /// The highest key that a table ever had, where the engine never uses one again.
+    /// The highest key that a table ever gave out by itself, where the engine never uses one again.
     pub(super) fn sequence(&self, table: &str) -> Option<i64> {
-        match self {
-            Self::Sqlite(export) => {
-                export.sequences().iter().find(|(name, _)| name == table).map(|(_, highest)| *highest)
-            }
-            Self::Postgres(_) | Self::Mysql(_) => None,
-        }
+        let sequences = match self {
+            Self::Sqlite(export) => export.sequences(),
+            Self::Postgres(export) => export.sequences(),
+            Self::Mysql(export) => export.sequences(),
+        };
+        sequences.iter().find(|(name, _)| name == table).map(|(_, highest)| *highest)
     }
 }
 
@@ -60,7 +60,7 @@ impl Export for AnyExport {
 /// An import of any engine.
 pub(crate) enum AnyImport {
     Sqlite(sqlite::Importer),
-    Postgres(postgres::PostgresImport),
+    Postgres(Box<postgres::PostgresImport>),
     Mysql(mysql::Load),
 }
 
@@ -73,13 +73,16 @@ impl AnyImport {
         }
     }
 
-    /// Tells the highest key that a table ever had. An engine without such a memory sets its sequence past
-    /// the largest key there is, which it does in any case.
-    pub(super) fn set_sequence(&mut self, table: &str, highest: i64) {
+    /// Tells the highest keys that tables ever gave out, before their rows come. Counters go on past them
+    /// and past the largest key there is. Where the import fails, a counter may have been raised, which
+    /// changes no row.
+    pub(super) async fn set_sequences(&mut self, sequences: Vec<(String, i64)>) -> Result<(), SqlError> {
         match self {
-            Self::Sqlite(import) => import.set_sequence(table, highest),
-            Self::Postgres(_) | Self::Mysql(_) => {}
+            Self::Sqlite(import) => import.set_sequences(sequences),
+            Self::Postgres(import) => import.set_sequences(sequences),
+            Self::Mysql(import) => return import.set_sequences(sequences).await,
         }
+        Ok(())
     }
 }
 

@@ -111,12 +111,11 @@ async fn fill(
     let targets: Vec<_> = import.tables().iter().map(|shape| shape.name.clone()).collect();
     let pairs = load::pair(archive, import.tables())?;
     let loose = import.is_loose();
+    let sequence = |pair: &Pair| archive.manifest.tables.get(pair.place).and_then(|table| table.sequence);
+    let sequences =
+        pairs.iter().filter_map(|pair| sequence(pair).map(|highest| (pair.table.clone(), highest))).collect();
+    import.set_sequences(sequences).await.map_err(ArchiveError::sql("set the counters of keys"))?;
     let expected = load::load(&mut import, archive, &pairs, loose).await?;
-    for pair in &pairs {
-        if let Some(highest) = archive.manifest.tables.get(pair.place).and_then(|table| table.sequence) {
-            import.set_sequence(&pair.table, highest);
-        }
-    }
     if let Some(files) = &files {
         let (staged, folder) = (Arc::clone(archive), Arc::clone(files));
         blocking(move || place(&staged.files, &staged.staging, &folder)).await?;

@@ -23,7 +23,8 @@ impl Data {
         to: impl Write + Send + 'static,
     ) -> Result<ArchiveSummary, ArchiveError> {
         let (home, id) = (Arc::clone(&self.home), tenant.id);
-        let (files, _path) = blocking(move || home.files(id)).await?;
+        let elsewhere = !self.engines.has_file(tenant);
+        let (files, _path) = blocking(move || home.files(id, elsewhere)).await?;
         archive::export(&Opened { data: self, tenant }, facts, Some(files), to).await
     }
 
@@ -52,7 +53,10 @@ impl Data {
         archive: StagedArchive,
     ) -> Result<ImportSummary, ArchiveError> {
         let files = self.files(tenant).await?;
-        archive::import(&Opened { data: self, tenant }, archive, Some(files)).await
+        let working = self.working(tenant);
+        let result = archive::import(&Opened { data: self, tenant }, archive, Some(files)).await;
+        working.settled().await;
+        result
     }
 
     /// Rows and hash of each of a tenant's tables, to compare tenants on whichever engines.
@@ -72,11 +76,10 @@ impl Data {
         let (id, waited) = (tenant.id, self.config.removal_wait);
         let database = |source| DataError::Database { tenant: id, source };
         let engine = self.engines.of(tenant).map_err(database)?;
-        if engine.reset(tenant, waited).await.map_err(database)? {
-            Ok(())
-        } else {
-            Err(DataError::Busy { tenant: id, waited })
-        }
+        let working = self.working(tenant);
+        let result = engine.reset(tenant, waited).await;
+        working.settled().await;
+        if result.map_err(database)? { Ok(()) } else { Err(DataError::Busy { tenant: id, waited }) }
     }
 
     /// Empties a tenant: no tables, no migrations applied, no files.
@@ -102,7 +105,10 @@ impl Data {
         let facts = ArchiveFacts::of(from, None);
         archive::export(&Opened { data: self, tenant: from }, facts, None, file).await?;
         let staged = self.read_archive(again).await?;
-        archive::import(&Opened { data: self, tenant: to }, staged, None).await.map(drop)
+        let working = self.working(to);
+        let result = archive::import(&Opened { data: self, tenant: to }, staged, None).await.map(drop);
+        working.settled().await;
+        result
     }
 
     async fn exporter(&self, tenant: &Arc<Tenant>) -> Result<AnyExport, ArchiveError> {

@@ -7,9 +7,11 @@ use super::prefix::{HOLE, Prefix};
 use super::tokens;
 use super::walk::Walk;
 use super::{Naming, dialect};
-use crate::{Dialect, LimitKind, SqlError};
+use crate::{Dialect, LimitKind, SqlError, subjects};
+use rowhouse_base::Subject;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// A checked statement.
 #[derive(Debug)]
@@ -21,7 +23,7 @@ pub(crate) struct Template {
     reads_only: bool,
     returns_rows: bool,
     tables: Vec<String>,
-    #[cfg_attr(not(test), expect(dead_code, reason = "tests compare it; the output cache needs it"))]
+    subjects: Arc<[Subject]>,
     written: Vec<String>,
 }
 
@@ -35,13 +37,15 @@ impl Template {
         }
         let Cut { pieces, parameters, .. } = cut;
         let (parameters, given) = order(parameters, walk.dialect)?;
+        let tables: Vec<String> = walk.read.union(&walk.written).cloned().collect();
         Ok(Self {
             pieces,
             parameters,
             given,
             reads_only: !walk.writes && !walk.locks,
             returns_rows,
-            tables: walk.read.union(&walk.written).cloned().collect(),
+            subjects: tables.iter().map(|table| subjects::table(table)).collect(),
+            tables,
             written: walk.written.into_iter().collect(),
         })
     }
@@ -68,6 +72,7 @@ impl Template {
             reads_only: false,
             returns_rows: returns_rows || text.to_ascii_lowercase().contains("returning"),
             tables: Vec::new(),
+            subjects: Arc::from([]),
             written: Vec::new(),
         })
     }
@@ -88,8 +93,12 @@ impl Template {
         &self.tables
     }
 
+    /// The same as subjects, shared by whoever notes them.
+    pub(crate) fn subjects(&self) -> &Arc<[Subject]> {
+        &self.subjects
+    }
+
     /// Those that are written. What a foreign key's action writes is not among them.
-    #[cfg(test)]
     pub(crate) fn written(&self) -> &[String] {
         &self.written
     }

@@ -19,6 +19,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -44,6 +45,7 @@ pub(super) struct Server {
     pub(super) place: Place,
     pub(super) control: Control,
     pub(super) killer: Killer,
+    opened: AtomicU64,
 }
 
 impl Server {
@@ -58,7 +60,13 @@ impl Server {
             .set_names(false)
             .disable_statement_logging();
         let (control, kills) = (Control::new(options.clone()), Control::new(options.clone()));
-        Ok(Self { options, key: key.clone(), place, control, killer: Killer::new(kills) })
+        let (killer, opened) = (Killer::new(kills), AtomicU64::new(0));
+        Ok(Self { options, key: key.clone(), place, control, killer, opened })
+    }
+
+    /// Connections to tenants' databases that were opened.
+    pub(super) fn opened(&self) -> u64 {
+        self.opened.load(Relaxed)
     }
 
     pub(super) fn names(&self, id: TenantId) -> Names {
@@ -72,6 +80,7 @@ impl Server {
 
     async fn open(&self, user: &str, password: &Secret, database: &str) -> Result<MySqlConnection, SqlError> {
         let options = self.options.clone().username(user).password(password.reveal()).database(database);
+        self.opened.fetch_add(1, Relaxed);
         options.connect().await.map_err(|error| unreachable_server(&error))
     }
 

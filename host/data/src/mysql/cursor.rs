@@ -49,7 +49,11 @@ impl Cursor {
         if !call.template.reads_only() {
             return Err(SqlError::Denied("a cursor only reads".to_owned()));
         }
-        let lease = super::session::in_time(until, session.lease(until, true)).await?;
+        let lease = super::session::in_time(until, async {
+            session.note(&call.template).await?;
+            session.lease(until, true).await
+        })
+        .await?;
         let reading = Reading {
             call,
             bounds: session.bounds(),

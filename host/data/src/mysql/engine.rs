@@ -6,6 +6,8 @@ use super::session::Session;
 use super::sizes::Sizes;
 use crate::guard::{Guard, Naming};
 use crate::key::DataKey;
+use crate::known::Known;
+use crate::links::KnownLinks;
 use crate::pool::{Pool, PoolUse};
 use crate::{DataServer, Dialect, Isolation, SqlError};
 use rowhouse_tenant::Tenant;
@@ -25,23 +27,26 @@ pub(crate) struct Engine {
     pub(super) guard: Guard,
     pub(super) pool: Arc<Pool<Gate>>,
     pub(super) sizes: Sizes,
+    pub(super) links: KnownLinks,
+    pub(super) known: Arc<Known>,
     pub(super) migrations: Semaphore,
 }
 
 impl Engine {
     /// Does not connect: a server that is away at start must not keep the host from starting.
-    pub(crate) fn new(server: &DataServer, key: &DataKey) -> Result<Arc<Self>, SqlError> {
+    pub(crate) fn new(server: &DataServer, key: &DataKey, known: &Arc<Known>) -> Result<Arc<Self>, SqlError> {
         let naming = match server.isolation {
             Isolation::Database => Naming::Plain,
             Isolation::Prefix => Naming::Prefixed,
         };
-        Self::with_guard(server, key, Guard::new(Dialect::Mysql, naming))
+        Self::with_guard(server, key, known, Guard::new(Dialect::Mysql, naming))
     }
 
     /// With a guard of the caller's, for tests of the server's own rights.
     pub(super) fn with_guard(
         server: &DataServer,
         key: &DataKey,
+        known: &Arc<Known>,
         guard: Guard,
     ) -> Result<Arc<Self>, SqlError> {
         let place = match server.isolation {
@@ -59,12 +64,19 @@ impl Engine {
             guard,
             pool: Pool::new(gate, server.connections.saturating_sub(HOST)),
             sizes: Sizes::default(),
+            links: KnownLinks::new(),
+            known: Arc::clone(known),
             migrations: Semaphore::new(MIGRATIONS),
         }))
     }
 
     pub(crate) fn session(self: &Arc<Self>, tenant: &Arc<Tenant>) -> Session {
         Session::new(Arc::clone(self), Arc::clone(tenant))
+    }
+
+    /// How many connections were opened for tenants.
+    pub(crate) fn opened(&self) -> u64 {
+        self.server.opened()
     }
 
     /// What the tenants' connections are doing.

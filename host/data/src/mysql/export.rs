@@ -27,6 +27,7 @@ const BYTES: usize = 1 << 20;
 /// The asking side of an export.
 pub(crate) struct Dump {
     tables: Vec<TableShape>,
+    sequences: Vec<(String, i64)>,
     asks: mpsc::Sender<TableShape>,
     blocks: mpsc::Receiver<Result<RowBlock, SqlError>>,
     /// The table that is being read.
@@ -38,26 +39,36 @@ impl Engine {
     pub(crate) async fn export(self: &Arc<Self>, tenant: &Arc<Tenant>) -> Result<Dump, SqlError> {
         let session = self.session(tenant);
         let until = Instant::now() + session.time();
-        let (lease, tables) = in_time(until, async {
+        let (lease, tables, sequences) = in_time(until, async {
             let mut lease = session.lease(until, true).await?;
             let conn = lease.conn()?;
             // An export may take as long as it takes.
             session.host(conn, NO_LIMIT).await?;
             session.host(conn, "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await?;
             let tables = shape::read(conn, &session.names).await?.tables;
-            Ok((lease, tables))
+            let mut sequences = shape::counters(conn, &session.names).await?;
+            sequences.retain(|(_table, highest)| *highest > 0);
+            Ok((lease, tables, sequences))
         })
         .await?;
         let (asks, asked) = mpsc::channel(1);
         let (found, blocks) = mpsc::channel(1);
         tasks::spawn("export a database", serve(session, lease, asked, found));
-        Ok(Dump { tables, asks, blocks, current: None })
+        Ok(Dump { tables, sequences, asks, blocks, current: None })
+    }
+}
+
+impl Dump {
+    /// The highest keys that tables ever gave out.
+    pub(crate) fn sequences(&self) -> &[(String, i64)] {
+        &self.sequences
     }
 }
 
 /// Takes the server's own bound off a session that is closed afterwards.
-pub(super) const NO_LIMIT: &str =
-    "SET net_write_timeout = 600 /*M!100100 , max_statement_time = 0 */ /*!50708 , max_execution_time = 0 */";
+/// Counters of keys are the server's own, not what it remembered of them.
+pub(super) const NO_LIMIT: &str = "SET net_write_timeout = 600 /*M!100100 , max_statement_time = 0 */ \
+     /*!50708 , max_execution_time = 0 */ /*!80000 , information_schema_stats_expiry = 0 */";
 
 impl Export for Dump {
     fn tables(&self) -> &[TableShape] {

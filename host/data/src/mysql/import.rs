@@ -2,7 +2,8 @@
 //!
 //! The server checks each foreign key with each row and can't wait for the end, so the checks are off while
 //! rows go in (a row may refer to a later one) and each key is checked by a query before the commit. Counters
-//! of automatic keys follow the largest key by themselves. Dropped before the end, nothing was changed.
+//! of automatic keys follow the largest key by themselves, and are raised before to what they were where the
+//! archive comes from. Dropped before the end, no row was changed.
 
 use super::connect::{Conn, Gate};
 use super::engine::Engine;
@@ -99,13 +100,43 @@ impl Import for Load {
             self.session.check_key(self.lease.conn()?, key).await?;
         }
         let conn = self.lease.conn()?;
+        write(conn, &self.session, &self.session.everything(), MySqlArguments::default()).await?;
+        let writing = self.session.engine.writing(self.session.tenant.id, conn);
         self.session.host(conn, "COMMIT").await?;
+        writing.settled().await;
         self.session.engine.sizes.forget(self.session.tenant.id);
         Ok(())
     }
 }
 
 impl Load {
+    /// Raises the counters of keys. Only the user of migrations may, and each statement commits by itself; so
+    /// it is done before the first row, when the transaction holds nothing yet.
+    pub(crate) async fn set_sequences(&mut self, sequences: Vec<(String, i64)>) -> Result<(), SqlError> {
+        let (session, names) = (&self.session, &self.session.names);
+        let conn = self.lease.conn()?;
+        let counters = shape::counters(conn, names).await?;
+        let raised: Vec<(String, i64)> = sequences
+            .into_iter()
+            .filter(|(table, highest)| counters.iter().any(|(name, now)| name == table && now < highest))
+            .collect();
+        if raised.is_empty() {
+            return Ok(());
+        }
+        session.host(conn, "COMMIT").await?;
+        let engine = &session.engine;
+        let _turn = engine.migrations.acquire().await.map_err(|_closed| SqlError::Closed)?;
+        let mut migrator = engine.server.connect_migrator(session.tenant.id).await?;
+        for (table, highest) in raised {
+            let physical = names.qualified(&names.physical(&table));
+            let next = highest.unsigned_abs().saturating_add(1);
+            let text = format!("ALTER TABLE {physical} AUTO_INCREMENT = {next}");
+            write(&mut migrator, session, &text, MySqlArguments::default()).await?;
+        }
+        let _gone = sqlx::Connection::close(migrator.db).await;
+        session.host(conn, "START TRANSACTION READ WRITE").await
+    }
+
     /// Kinds of the columns, and the statement's beginning.
     fn target(&self, table: &str, columns: &[String]) -> Result<(Vec<ColumnKind>, String), SqlError> {
         let shape = self.shapes.tables.iter().find(|shape| shape.name == table);

@@ -12,6 +12,9 @@ use rowhouse_base::id::TenantId;
 /// The host's table in each tenant's database, by the name that guests may not use.
 pub(super) const LEDGER: &str = "_rowhouse_migrations";
 
+/// The host's table of counts, likewise.
+pub(super) const VERSIONS: &str = "_rowhouse_versions";
+
 /// Names that begin so belong to the host.
 const RESERVED: &str = "_rowhouse_";
 

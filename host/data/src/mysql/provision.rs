@@ -6,8 +6,8 @@
 //! database, each right is on one table by name: migrations get theirs before a table exists, guests after.
 
 use super::engine::Engine;
-use super::ledger;
-use super::names::{LEDGER, Names, Place, quoted, quoted_pattern};
+use super::names::{LEDGER, Names, Place, VERSIONS, quoted, quoted_pattern};
+use super::{ledger, versions};
 use crate::SqlError;
 use rowhouse_tenant::Tenant;
 use sqlx::Row;
@@ -34,6 +34,7 @@ impl Engine {
         let mut text = format!("CREATE DATABASE IF NOT EXISTS {database} {TEXTS};");
         // First of all, so that whatever is made after it is found by it.
         text.push_str(&ledger::table(&names));
+        text.push_str(&format!("; {}", versions::table(&names)));
         for (user, password) in [(&names.guest, &guest), (&names.migrator, &migrator)] {
             let rest = format!("'{user}'@'%' IDENTIFIED BY '{}'", password.reveal());
             text.push_str(&format!(
@@ -94,19 +95,26 @@ impl Engine {
     }
 }
 
-fn rights(place: &Place, names: &Names) -> String {
-    let pairs = match place {
+pub(super) fn rights(place: &Place, names: &Names) -> String {
+    let grants = match place {
         Place::Own => {
             let all = format!("{}.*", quoted_pattern(&names.database));
-            [grant(ROWS, &all, &names.guest), grant(TABLES, &all, &names.migrator)]
+            vec![grant(ROWS, &all, &names.guest), grant(TABLES, &all, &names.migrator)]
         }
         // The guest's one lets it enter the database and do nothing: without CREATE nothing refers.
         Place::Shared(_) => {
             let ledger = names.qualified(&names.physical(LEDGER));
-            [grant("REFERENCES", &ledger, &names.guest), grant(ROWS, &ledger, &names.migrator)]
+            let versions = names.qualified(&names.physical(VERSIONS));
+            vec![
+                grant("REFERENCES", &ledger, &names.guest),
+                grant(ROWS, &ledger, &names.migrator),
+                // A line of one step each: the sums can't be made smaller by it.
+                grant("SELECT, INSERT (subject)", &versions, &names.guest),
+                grant(ROWS, &versions, &names.migrator),
+            ]
         }
     };
-    pairs.map(|grant| format!("; {grant}")).concat()
+    grants.iter().map(|grant| format!("; {grant}")).collect()
 }
 
 fn grant(rights: &str, object: &str, user: &str) -> String {

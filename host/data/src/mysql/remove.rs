@@ -4,8 +4,8 @@
 //! tables, the host's own last, so that a removal that was cut off is found and finished.
 
 use super::engine::Engine;
-use super::names::{LEDGER, Names, Place, quoted};
-use super::{errors, ledger};
+use super::names::{LEDGER, Names, Place, VERSIONS, quoted};
+use super::{errors, ledger, versions};
 use crate::guard::Prefix;
 use crate::{LimitKind, SqlError};
 use rowhouse_base::id::TenantId;
@@ -55,7 +55,8 @@ impl Engine {
                 self.drop_tables(&names).await?;
                 let ledger = names.qualified(&names.physical(LEDGER));
                 if self.has_database(&names).await? {
-                    control.execute(&format!("DROP TABLE IF EXISTS {ledger}")).await?;
+                    let versions = names.qualified(&names.physical(VERSIONS));
+                    control.execute(&format!("DROP TABLE IF EXISTS {versions}, {ledger}")).await?;
                 }
             }
         }
@@ -123,8 +124,12 @@ impl Engine {
         self.end_connections(&names).await?;
         self.drop_tables(&names).await?;
         let ledger = names.qualified(&names.physical(LEDGER));
-        let text = format!("DROP TABLE IF EXISTS {ledger}; {}", ledger::table(&names));
+        // The counts begin anew, higher than they ever were. Rights are on names and outlast it.
+        let counts = names.qualified(&names.physical(VERSIONS));
+        let (made, counted) = (ledger::table(&names), versions::table(&names));
+        let text = format!("DROP TABLE IF EXISTS {ledger}, {counts}; {made}; {counted}");
         self.server.control.execute(&text).await?;
+        self.links.forget(tenant.id);
         self.sizes.forget(tenant.id);
         Ok(())
     }
@@ -192,7 +197,7 @@ impl Engine {
 }
 
 /// The prefix as a pattern in which nothing else stands for anything.
-fn pattern(prefix: &Prefix) -> String {
+pub(super) fn pattern(prefix: &Prefix) -> String {
     format!("{}%", prefix.as_str().replace('_', "\\_"))
 }
 

@@ -2,8 +2,8 @@
 //!
 //! A statement that the guard knows to read runs in a session that the server holds to reading, so that the
 //! server has the last word; the switch between reading and writing sessions is made only when the kind
-//! changes. A write commits by itself. A write that returns rows runs in a transaction, because it must
-//! leave nothing behind where its rows don't fit the bounds.
+//! changes. A write runs in a transaction, with the counts of what it has changed, and because it must leave
+//! nothing behind where its rows don't fit the bounds.
 //!
 //! Every future here may be dropped at any point: the connection is closed then and the server ends what
 //! runs on it.
@@ -16,8 +16,9 @@ use super::run::{self, Bounds, Call, Failure};
 use super::transaction::Transaction;
 use super::{encode, errors};
 use crate::pool::Lease;
-use crate::{LimitKind, Mode, Outcome, SqlError, Statement, Value};
+use crate::{LimitKind, Mode, Outcome, ReadLog, SqlError, Statement, Value};
 use rowhouse_tenant::Tenant;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -28,12 +29,14 @@ pub(crate) struct Session {
     pub(super) engine: Arc<Engine>,
     pub(super) tenant: Arc<Tenant>,
     pub(super) names: Arc<Names>,
+    /// What the page has read.
+    pub(super) log: Option<Arc<ReadLog>>,
 }
 
 impl Session {
     pub(super) fn new(engine: Arc<Engine>, tenant: Arc<Tenant>) -> Self {
         let names = Arc::new(engine.names(&tenant));
-        Self { engine, tenant, names }
+        Self { engine, tenant, names, log: None }
     }
 
     pub(super) fn time(&self) -> Duration {
@@ -54,6 +57,7 @@ impl Session {
             return in_time(until, self.query_as_writer(call, until)).await;
         }
         in_time(until, async {
+            self.note(&call.template).await?;
             let mut lease = self.lease(until, true).await?;
             let result = run::rows(lease.conn()?, call, &self.names, self.bounds()).await;
             give_back(lease);
@@ -63,24 +67,29 @@ impl Session {
     }
 
     async fn query_as_writer(&self, call: Call, until: Instant) -> Result<Vec<u8>, SqlError> {
+        self.note(&call.template).await?;
         self.check_size(&call).await?;
         let mut lease = self.lease(until, false).await?;
         let conn = lease.conn()?;
-        if !call.template.returns_rows() {
-            let result = run::rows(conn, call, &self.names, self.bounds()).await;
-            give_back(lease);
-            return result.map_err(|failure| failure.error);
-        }
         self.host(conn, "START TRANSACTION READ WRITE").await?;
-        match run::rows(conn, call, &self.names, self.bounds()).await {
-            Ok(rows) => {
-                self.host(conn, "COMMIT").await?;
+        let written = call.template.written().iter().cloned().collect();
+        let result = match run::rows(conn, call, &self.names, self.bounds()).await {
+            Ok(rows) => self.commit(conn, &written).await.map(|()| rows),
+            Err(failure) => Err(failure.error),
+        };
+        self.end_write(lease, result).await
+    }
+
+    /// Keeps the connection of a write that was committed, takes back one that was not.
+    async fn end_write<T>(&self, lease: Lease<Gate>, result: Result<T, SqlError>) -> Result<T, SqlError> {
+        match result {
+            Ok(done) => {
                 give_back(lease);
-                Ok(rows)
+                Ok(done)
             }
-            Err(failure) => {
+            Err(error) => {
                 self.take_back(lease).await;
-                Err(failure.error)
+                Err(error)
             }
         }
     }
@@ -89,11 +98,20 @@ impl Session {
         let until = Instant::now() + self.time();
         let call = self.call(text, &params)?;
         in_time(until, async {
+            self.note(&call.template).await?;
             self.check_size(&call).await?;
-            let mut lease = self.lease(until, call.template.reads_only()).await?;
-            let result = run::execute(lease.conn()?, call, &self.names).await;
-            give_back(lease);
-            result.map_err(|failure| failure.error)
+            let reads = call.template.reads_only();
+            let mut lease = self.lease(until, reads).await?;
+            if reads {
+                let result = run::execute(lease.conn()?, call, &self.names).await;
+                give_back(lease);
+                return result.map_err(|failure| failure.error);
+            }
+            let conn = lease.conn()?;
+            self.host(conn, "START TRANSACTION READ WRITE").await?;
+            let result = self.run_batch(conn, vec![call]).await;
+            let result = result.and_then(|mut outcomes| outcomes.pop().ok_or(SqlError::Closed));
+            self.end_write(lease, result).await
         })
         .await
     }
@@ -109,23 +127,18 @@ impl Session {
             let mut lease = self.lease(Instant::now() + self.time(), false).await?;
             let conn = lease.conn()?;
             self.host(conn, "START TRANSACTION READ WRITE").await?;
-            match self.run_batch(conn, calls).await {
-                Ok(outcomes) => {
-                    give_back(lease);
-                    Ok(outcomes)
-                }
-                Err(error) => {
-                    self.take_back(lease).await;
-                    Err(error)
-                }
-            }
+            let result = self.run_batch(conn, calls).await;
+            self.end_write(lease, result).await
         })
         .await
     }
 
     async fn run_batch(&self, conn: &mut Conn, calls: Vec<Call>) -> Result<Vec<Outcome>, SqlError> {
         let mut outcomes = Vec::with_capacity(calls.len());
+        let mut written = BTreeSet::new();
         for call in calls {
+            written.extend(call.template.written().iter().cloned());
+            self.note(&call.template).await?;
             let until = Instant::now() + self.time();
             let done = in_time(until, async {
                 self.check_size(&call).await?;
@@ -133,12 +146,12 @@ impl Session {
             });
             outcomes.push(done.await?);
         }
-        self.host(conn, "COMMIT").await?;
+        self.commit(conn, &written).await?;
         Ok(outcomes)
     }
 
     /// Rolls back where the statement has ended; a connection that is still busy is closed, which does it too.
-    async fn take_back(&self, mut lease: Lease<Gate>) {
+    pub(super) async fn take_back(&self, mut lease: Lease<Gate>) {
         let Ok(conn) = lease.conn() else { return };
         if !conn.busy && conn.host("ROLLBACK").await.is_ok() {
             give_back(lease);

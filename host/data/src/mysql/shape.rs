@@ -42,6 +42,20 @@ const KEYS: &str = "SELECT CAST(table_name AS CHAR), CAST(constraint_name AS CHA
     AND (constraint_name = 'PRIMARY' OR referenced_table_name IS NOT NULL) \
     ORDER BY table_name, constraint_name, ordinal_position";
 
+const COUNTERS: &str = "SELECT CAST(table_name AS CHAR), CAST(auto_increment - 1 AS SIGNED) \
+    FROM information_schema.tables WHERE table_schema = DATABASE() AND auto_increment IS NOT NULL \
+    ORDER BY table_name";
+
+/// Tables that number their keys, with the highest one that was given out, which may be 0.
+pub(super) async fn counters(conn: &mut Conn, names: &Names) -> Result<Vec<(String, i64)>, SqlError> {
+    let mut counters = Vec::new();
+    for row in ask(conn, names, COUNTERS).await? {
+        let (physical, highest) = (text(&row, 0), row.try_get::<i64, _>(1).unwrap_or(i64::MAX));
+        counters.extend(names.own(&physical).map(|own| (own.to_owned(), highest)));
+    }
+    Ok(counters)
+}
+
 /// Reads the shapes on a connection of the tenant's.
 pub(super) async fn read(conn: &mut Conn, names: &Names) -> Result<Shapes, SqlError> {
     let columns = ask(conn, names, COLUMNS).await?;

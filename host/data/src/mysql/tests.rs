@@ -3,6 +3,7 @@
 
 mod basics;
 mod bounds;
+mod corpus;
 mod cursors;
 mod isolation;
 mod lifecycle;
@@ -57,7 +58,8 @@ fn server(isolation: Isolation, shared: &str, connections: usize) -> DataServer 
 impl Room {
     async fn with(isolation: Isolation, connections: usize) -> Self {
         let shared = format!("rowhouse_test_{}", TenantId::new().to_string().replace('-', ""));
-        let engine = Engine::new(&server(isolation, &shared, connections), &key()).unwrap();
+        let engine =
+            Engine::new(&server(isolation, &shared, connections), &key(), &crate::testing::known()).unwrap();
         let reached = engine.server.control.execute("SELECT 1").await;
         reached.expect(
             "a MariaDB server is needed on 127.0.0.1:3306 (package mariadb-server) or ROWHOUSE_TEST_MARIADB",
@@ -71,7 +73,7 @@ impl Room {
 
     /// Another server of ours over the same data.
     fn twin(&self) -> Arc<Engine> {
-        Engine::new(&server(self.isolation, &self.shared, 20), &key()).unwrap()
+        Engine::new(&server(self.isolation, &self.shared, 20), &key(), &crate::testing::known()).unwrap()
     }
 
     /// The same data with a guard that lets everything pass.
@@ -81,7 +83,8 @@ impl Room {
             Isolation::Prefix => Naming::Prefixed,
         };
         let guard = Guard::open_for_tests(Dialect::Mysql, naming);
-        Engine::with_guard(&server(self.isolation, &self.shared, 20), &key(), guard).unwrap()
+        Engine::with_guard(&server(self.isolation, &self.shared, 20), &key(), &crate::testing::known(), guard)
+            .unwrap()
     }
 
     async fn tenant(&self, change: impl FnOnce(&mut Limits)) -> Site {
@@ -158,7 +161,7 @@ fn sweep(text: String, names: Option<Names>) {
     let swept = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let server = server(Isolation::Database, "", 20);
-        let engine = Engine::new(&server, &key()).unwrap();
+        let engine = Engine::new(&server, &key(), &crate::testing::known()).unwrap();
         runtime.block_on(async {
             // What a failed test left open would hold the tables.
             if let Some(names) = &names {

@@ -11,6 +11,7 @@ use super::session::{Session, give_back, in_time, in_time_or_ended};
 use crate::pool::Lease;
 use crate::{Mode, Outcome, SqlError, Value};
 use rowhouse_base::tasks;
+use std::collections::BTreeSet;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
 
@@ -19,6 +20,8 @@ pub(crate) struct Transaction {
     session: Session,
     lease: Option<Lease<Gate>>,
     mode: Mode,
+    /// The tables that its statements write.
+    written: BTreeSet<String>,
 }
 
 impl Transaction {
@@ -34,7 +37,7 @@ impl Transaction {
             Ok(lease)
         })
         .await?;
-        Ok(Self { session, lease: Some(lease), mode })
+        Ok(Self { session, lease: Some(lease), mode, written: BTreeSet::new() })
     }
 
     pub(crate) async fn query_packed(&mut self, text: &str, params: Vec<Value>) -> Result<Vec<u8>, SqlError> {
@@ -55,7 +58,21 @@ impl Transaction {
     }
 
     pub(crate) async fn commit(&mut self) -> Result<(), SqlError> {
-        self.end("COMMIT").await
+        let mut lease = self.lease.take().ok_or(SqlError::Closed)?;
+        let until = Instant::now() + self.session.time();
+        in_time(until, async {
+            match self.session.commit(lease.conn()?, &self.written).await {
+                Ok(()) => {
+                    give_back(lease);
+                    Ok(())
+                }
+                Err(error) => {
+                    self.session.take_back(lease).await;
+                    Err(error)
+                }
+            }
+        })
+        .await
     }
 
     pub(crate) async fn rollback(&mut self) -> Result<(), SqlError> {
@@ -70,7 +87,7 @@ impl Transaction {
         Ok(())
     }
 
-    async fn call(&self, text: &str, params: &[Value]) -> Result<Call, SqlError> {
+    async fn call(&mut self, text: &str, params: &[Value]) -> Result<Call, SqlError> {
         if self.lease.is_none() {
             return Err(SqlError::Closed);
         }
@@ -79,7 +96,12 @@ impl Transaction {
             return Err(SqlError::Denied("this transaction only reads".to_owned()));
         }
         let until = Instant::now() + self.session.time();
-        in_time(until, self.session.check_size(&call)).await?;
+        in_time(until, async {
+            self.session.note(&call.template).await?;
+            self.session.check_size(&call).await
+        })
+        .await?;
+        self.written.extend(call.template.written().iter().cloned());
         Ok(call)
     }
 

@@ -20,6 +20,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 /// Statements kept prepared per connection: the shipped module has about a hundred.
@@ -52,8 +53,8 @@ pub(super) struct Conn {
     pub(super) prefix: Option<Prefix>,
     /// The server's limit on one statement, as of now.
     pub(super) server_limit: Duration,
-    role: String,
-    process: i32,
+    pub(super) role: String,
+    pub(super) process: i32,
 }
 
 /// Opens tenants' connections.
@@ -61,11 +62,17 @@ pub(super) struct Opener {
     pub(super) names: Names,
     pub(super) control: Arc<Control>,
     key: DataKey,
+    opened: AtomicU64,
 }
 
 impl Opener {
     pub(super) fn new(names: Names, control: Arc<Control>, key: DataKey) -> Self {
-        Self { names, control, key }
+        Self { names, control, key, opened: AtomicU64::new(0) }
+    }
+
+    /// Connections to tenants' databases that were opened.
+    pub(super) fn opened(&self) -> u64 {
+        self.opened.load(Relaxed)
     }
 
     /// The password of a tenant's role.
@@ -80,6 +87,7 @@ impl Opener {
             ("statement_timeout", millis(time)),
             ("idle_in_transaction_session_timeout", millis(time)),
         ]);
+        self.opened.fetch_add(1, Relaxed);
         open(&options, names.owner.clone(), names.prefix, time).await
     }
 
@@ -115,6 +123,7 @@ impl Connector for Opener {
             ("lock_timeout", millis(lock_limit(&tenant.limits))),
             ("idle_in_transaction_session_timeout", millis(tenant.limits.wall() + GRACE)),
         ]);
+        self.opened.fetch_add(1, Relaxed);
         open(&options, names.guest.clone(), names.prefix, limit).await
     }
 

@@ -112,6 +112,39 @@ impl Control {
         });
     }
 
+    /// Becomes ready once a tenant's connection has ended on the server, so that nothing more comes of what was
+    /// sent on it. Asks until the server answers: meanwhile nothing is trusted, and that costs little.
+    pub(super) async fn until_ended(&self, role: &str, process: i32) {
+        let mut pause = Duration::from_millis(20);
+        loop {
+            match self.is_running(role, process).await {
+                Ok(false) => return,
+                Ok(true) => {}
+                Err(error) => tracing::debug!(%error, "ask whether a connection has ended"),
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PATIENCE);
+        }
+    }
+
+    async fn is_running(&self, role: &str, process: i32) -> Result<bool, SqlError> {
+        let mut ender = self.ender.lock().await;
+        let mut db = match ender.take() {
+            Some(db) => db,
+            None => self.open(None).await?,
+        };
+        // Ended as well: one that broke on this side alone would go on for long.
+        let text =
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid = $1 AND usename = $2";
+        let asked = sqlx::query_scalar(text).bind(process).bind(role);
+        let running: i64 = match timeout(PATIENCE, asked.fetch_one(&mut db)).await {
+            Ok(answer) => answer.map_err(errors::own)?,
+            Err(_elapsed) => return Err(SqlError::other("the server does not answer")),
+        };
+        *ender = Some(db);
+        Ok(running > 0)
+    }
+
     async fn try_end(&self, role: &str, process: i32) -> Result<(), SqlError> {
         let mut ender = self.ender.lock().await;
         // The kept connection may have been closed from outside: then a new one does it.

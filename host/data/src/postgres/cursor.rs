@@ -32,6 +32,7 @@ impl Cursor {
         let conn = lease.conn()?;
         let opened = within(session.time(), async {
             for _attempt in 0..2 {
+                session.note(conn, &checked.template).await?;
                 conn.say("BEGIN READ ONLY").await?;
                 match Pages::open(conn, &checked.text, &checked.params).await {
                     Err(Failure::Stale) => {

@@ -10,6 +10,8 @@ use super::quota::Sizes;
 use super::session::Session;
 use crate::guard::{Guard, Naming};
 use crate::key::DataKey;
+use crate::known::Known;
+use crate::links::KnownLinks;
 use crate::pool::{Pool, PoolUse};
 use crate::{DataServer, Dialect, Isolation, SqlError};
 use rowhouse_tenant::Tenant;
@@ -22,6 +24,8 @@ pub(crate) struct Engine {
     pool: Arc<Pool<Opener>>,
     guard: Guard,
     sizes: Sizes,
+    pub(super) links: KnownLinks,
+    pub(super) known: Arc<Known>,
     /// Set once this process has seen the server hardened.
     pub(super) hardened: OnceCell<()>,
 }
@@ -29,18 +33,19 @@ pub(crate) struct Engine {
 impl Engine {
     /// Reads the server's URL. Does not connect: a server that is away at start must not keep the host from
     /// starting.
-    pub(crate) fn new(server: &DataServer, key: &DataKey) -> Result<Arc<Self>, SqlError> {
+    pub(crate) fn new(server: &DataServer, key: &DataKey, known: &Arc<Known>) -> Result<Arc<Self>, SqlError> {
         let naming = match server.isolation {
             Isolation::Database => Naming::Plain,
             Isolation::Prefix => Naming::Prefixed,
         };
-        Self::with_guard(server, key, Guard::new(Dialect::Postgresql, naming))
+        Self::with_guard(server, key, known, Guard::new(Dialect::Postgresql, naming))
     }
 
     /// The same with another guard, so that tests can try the engine's own rights alone.
     pub(super) fn with_guard(
         server: &DataServer,
         key: &DataKey,
+        known: &Arc<Known>,
         guard: Guard,
     ) -> Result<Arc<Self>, SqlError> {
         let Some(url) = &server.url else {
@@ -54,6 +59,8 @@ impl Engine {
             pool: Pool::new(opener, total),
             guard,
             sizes: Sizes::new(),
+            links: KnownLinks::new(),
+            known: Arc::clone(known),
             hardened: OnceCell::new(),
         }))
     }
@@ -97,6 +104,11 @@ impl Engine {
     /// Opens all of a tenant's tables for filling, in one transaction.
     pub(crate) async fn import(self: &Arc<Self>, tenant: &Arc<Tenant>) -> Result<PostgresImport, SqlError> {
         PostgresImport::open(self, tenant).await
+    }
+
+    /// How many connections were opened for tenants.
+    pub(crate) fn opened(&self) -> u64 {
+        self.pool.connector().opened()
     }
 
     /// What tenants' connections are doing.

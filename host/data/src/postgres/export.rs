@@ -6,6 +6,7 @@ use super::errors::Failure;
 use super::names::{TenantNames, quoted};
 use super::owner::Owner;
 use super::pages::Pages;
+use super::sequences;
 use super::shapes::{self, Table};
 use crate::transfer::{Export, RowBlock, TableShape};
 use crate::{SqlError, packed};
@@ -26,6 +27,7 @@ pub(crate) struct PostgresExport {
     names: TenantNames,
     tables: Vec<Table>,
     shapes: Vec<TableShape>,
+    sequences: Vec<(String, i64)>,
     /// The table being read; its pages until the last was handed out.
     reading: Option<(String, Option<Pages>)>,
 }
@@ -38,7 +40,13 @@ impl PostgresExport {
         conn.say("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.map_err(Failure::into_sql)?;
         let tables = shapes::read(conn, &names).await.map_err(Failure::into_sql)?;
         let shapes = tables.iter().map(|table| table.shape.clone()).collect();
-        Ok(Self { owner, names, tables, shapes, reading: None })
+        let sequences = sequences::read(conn, &names).await.map_err(Failure::into_sql)?;
+        Ok(Self { owner, names, tables, shapes, sequences, reading: None })
+    }
+
+    /// The highest keys that tables ever gave out.
+    pub(crate) fn sequences(&self) -> &[(String, i64)] {
+        &self.sequences
     }
 
     async fn block(&mut self, table: &str) -> Result<Vec<u8>, Failure> {

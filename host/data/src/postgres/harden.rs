@@ -10,6 +10,7 @@ use super::errors;
 use super::names::{SCHEMA, TenantNames, quoted};
 use crate::SqlError;
 use sqlx::{AssertSqlSafe, PgConnection};
+use std::time::Duration;
 
 /// Locks of the host's, apart from tenants' by their first half.
 const SERVER_LOCK: &str = "SELECT pg_advisory_lock(1919903861, 1)";
@@ -32,9 +33,32 @@ const TELLING: &str = "REVOKE SELECT ON pg_database, pg_roles, pg_user, pg_group
     pg_db_role_setting, pg_tablespace, pg_shdepend, pg_shdescription, pg_stat_activity, pg_stat_database, \
     pg_locks FROM PUBLIC";
 
-/// Runs statements of the host's own.
+/// Attempts at a statement that met another host's change of the same entry of the catalogue.
+const ATTEMPTS: u32 = 10;
+
+/// Pause before the second attempt; each further one is longer by as much.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Runs statements of the host's own. Rights on what tenants share are entries of the catalogue that the server
+/// doesn't lock: of two changes at once one fails and is worth another attempt.
 pub(super) async fn run(db: &mut PgConnection, text: String) -> Result<(), SqlError> {
-    sqlx::raw_sql(AssertSqlSafe(text)).execute(db).await.map(drop).map_err(errors::own)
+    let mut attempt = 1;
+    loop {
+        let result = sqlx::raw_sql(AssertSqlSafe(text.clone())).execute(&mut *db).await;
+        match result.map(drop).map_err(errors::own) {
+            Err(error) if attempt < ATTEMPTS && is_concurrent(&error) => {
+                tokio::time::sleep(PAUSE * attempt).await;
+                attempt += 1;
+            }
+            other => return other,
+        }
+    }
+}
+
+/// True for `tuple concurrently updated` and `tuple concurrently deleted`.
+fn is_concurrent(error: &SqlError) -> bool {
+    matches!(error, SqlError::Other { sqlstate: Some(state), message }
+        if state == "XX000" && message.starts_with("tuple concurrently"))
 }
 
 /// True where the host may do everything here.

@@ -9,10 +9,11 @@ use super::errors::Failure;
 use super::export::PATIENCE;
 use super::names::{SCHEMA, TenantNames, quoted};
 use super::owner::Owner;
-use super::run;
 use super::shapes::{self, Table};
+use super::{run, sequences, versions};
 use crate::transfer::{Import, RowBlock, TableShape};
 use crate::{SqlError, Value};
+use rowhouse_base::id::TenantId;
 use rowhouse_tenant::Tenant;
 use std::sync::Arc;
 
@@ -27,20 +28,15 @@ const IMPATIENT: &str = "SELECT c.relname::text, k.conname::text FROM pg_constra
     JOIN pg_class c ON c.oid = k.conrelid WHERE k.contype = 'f' AND NOT k.condeferrable \
     AND k.conparentid = 0 AND MINE";
 
-/// Sequences that number a column: sequence, table, column.
-const SEQUENCES: &str = "SELECT s.relname::text, c.relname::text, a.attname::text FROM pg_depend d \
-    JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S' JOIN pg_class c ON c.oid = d.refobjid \
-    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid \
-    WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass \
-    AND d.deptype IN ('a', 'i') AND MINE";
-
 /// All of a tenant's tables, open for filling.
 pub(crate) struct PostgresImport {
     owner: Owner,
+    tenant: TenantId,
     names: TenantNames,
     tables: Vec<Table>,
     shapes: Vec<TableShape>,
     impatient: Vec<(String, String)>,
+    sequences: Vec<(String, i64)>,
 }
 
 impl PostgresImport {
@@ -49,7 +45,12 @@ impl PostgresImport {
         let mut owner = Owner::open(engine, tenant.id, PATIENCE).await?;
         let (tables, impatient) = begin(owner.conn()?, &names).await.map_err(Failure::into_sql)?;
         let shapes = tables.iter().map(|table| table.shape.clone()).collect();
-        Ok(Self { owner, names, tables, shapes, impatient })
+        Ok(Self { owner, tenant: tenant.id, names, tables, shapes, impatient, sequences: Vec::new() })
+    }
+
+    /// The highest keys that tables ever gave out, set when the import finishes.
+    pub(crate) fn set_sequences(&mut self, sequences: Vec<(String, i64)>) {
+        self.sequences = sequences;
     }
 
     fn table(&self, name: &str) -> Result<&Table, SqlError> {
@@ -91,17 +92,12 @@ impl PostgresImport {
         let conn = self.owner.conn()?;
         conn.say("SET CONSTRAINTS ALL IMMEDIATE").await?;
         alter(conn, &impatient, "NOT DEFERRABLE").await?;
-        let sequences: Vec<(String, String, String)> = shapes::fetch(conn, SEQUENCES).await?;
-        for (sequence, table, column) in sequences {
-            let (table, column) = (quoted(&table), quoted(&column));
-            conn.say_text(format!(
-                "SELECT setval('{SCHEMA}.{}'::regclass, most) FROM (SELECT max({column}) AS most \
-                 FROM {SCHEMA}.{table}) AS found WHERE most > 0",
-                quoted(&sequence).replace('\'', "''")
-            ))
-            .await?;
-        }
-        conn.say("COMMIT").await
+        sequences::set(conn, &self.names, &self.sequences).await?;
+        conn.say_text(versions::everything(&self.names)).await?;
+        let writing = self.owner.engine().writing(self.tenant, self.owner.conn()?);
+        self.owner.conn()?.say("COMMIT").await?;
+        writing.settled().await;
+        Ok(())
     }
 }
 

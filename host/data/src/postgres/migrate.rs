@@ -10,6 +10,7 @@ use super::errors::Failure;
 use super::names::{SCHEMA, TenantNames};
 use super::owner::Owner;
 use super::session::{Session, within};
+use super::versions;
 use crate::migrate::{Applied, MigrateError, Migration, pending};
 use crate::{Dialect, SqlError};
 use rowhouse_base::Timestamp;
@@ -46,6 +47,10 @@ impl Session {
         let applied = applied.map_err(|failure| MigrateError::Ledger(failure.into_sql()))?;
         let mut version = applied.last().map_or(0, |last| last.version);
         let first = pending(&migrations, &applied, Dialect::Postgresql)?;
+        if first < migrations.len() {
+            // A tenant of an older host has no counts yet; asking for them makes them.
+            let _made = self.versions().await;
+        }
         for migration in migrations.get(first..).unwrap_or_default() {
             self.apply(conn, &names, migration, time).await.map_err(|(statement, failure)| {
                 MigrateError::Failed {
@@ -121,7 +126,13 @@ impl Session {
             .bind(migration.checksum(Dialect::Postgresql).to_string())
             .bind(Timestamp::now().0);
         own(conn, line).await?;
-        conn.say("COMMIT").await
+        conn.say_text(versions::everything(names)).await?;
+        self.engine.links.forget(self.tenant.id);
+        let writing = self.engine.writing(self.tenant.id, conn);
+        conn.say("COMMIT").await?;
+        self.engine.links.forget(self.tenant.id);
+        writing.settled().await;
+        Ok(())
     }
 }
 

@@ -15,6 +15,9 @@ pub(super) const SCHEMA: &str = "rowhouse";
 /// The name of the ledger, behind the tenant's prefix where there is one.
 const LEDGER: &str = "rowhouse_migrations";
 
+/// The name of the table of counts, likewise.
+const VERSIONS: &str = "rowhouse_versions";
+
 /// How databases made ahead begin. No tenant's name reads so.
 pub(super) const SPARE: &str = "rh_spare_";
 
@@ -40,6 +43,8 @@ pub(super) struct TenantNames {
     pub(super) database: String,
     /// The table of applied migrations.
     pub(super) ledger: String,
+    /// The table of counts of what was changed.
+    versions: String,
     /// Before each of the tenant's tables, where tenants share a database.
     pub(super) prefix: Option<Prefix>,
 }
@@ -65,9 +70,11 @@ impl Names {
         let owner = format!("{guest}_o");
         if self.shared() {
             let (database, ledger) = (self.main.clone(), format!("{prefix}{LEDGER}"));
-            TenantNames { guest, owner, database, ledger, prefix: Some(prefix) }
+            let versions = format!("{prefix}{VERSIONS}");
+            TenantNames { guest, owner, database, ledger, versions, prefix: Some(prefix) }
         } else {
-            TenantNames { database: guest.clone(), guest, owner, ledger: format!("_{LEDGER}"), prefix: None }
+            let (ledger, versions) = (format!("_{LEDGER}"), format!("_{VERSIONS}"));
+            TenantNames { database: guest.clone(), guest, owner, ledger, versions, prefix: None }
         }
     }
 
@@ -83,6 +90,11 @@ impl TenantNames {
     /// The ledger with its schema.
     pub(super) fn ledger(&self) -> String {
         format!("{SCHEMA}.{}", self.ledger)
+    }
+
+    /// The table of counts with its schema.
+    pub(super) fn versions(&self) -> String {
+        format!("{SCHEMA}.{}", self.versions)
     }
 
     /// A table's name as the guest knows it.

@@ -29,6 +29,10 @@ impl Owner {
         Ok(Self { engine: Arc::clone(engine), conn: Some(conn), turn })
     }
 
+    pub(super) fn engine(&self) -> Arc<Engine> {
+        Arc::clone(&self.engine)
+    }
+
     pub(super) fn conn(&mut self) -> Result<&mut Conn, SqlError> {
         self.conn.as_mut().ok_or(SqlError::Closed)
     }

@@ -9,6 +9,7 @@ use super::errors;
 use super::harden::{self, run};
 use super::migrate::lock_key;
 use super::names::{SCHEMA, TenantNames};
+use super::versions;
 use crate::SqlError;
 use rowhouse_tenant::Tenant;
 use sqlx::PgConnection;
@@ -132,13 +133,14 @@ pub(super) async fn create_database(main: &mut PgConnection, name: &str) -> Resu
 /// What the two roles may do with the tenant's tables, those to come included, and the ledger.
 pub(super) async fn rights(db: &mut PgConnection, names: &TenantNames) -> Result<(), SqlError> {
     let (guest, owner, ledger) = (&names.guest, &names.owner, names.ledger());
+    let versions = versions::table(names);
     harden::lock_server(db).await?;
     let given = run(
         db,
         format!(
             "GRANT USAGE ON SCHEMA {SCHEMA} TO {guest}; GRANT USAGE, CREATE ON SCHEMA {SCHEMA} TO {owner}; \
              CREATE TABLE IF NOT EXISTS {ledger} (version bigint PRIMARY KEY, name text NOT NULL, \
-             checksum text NOT NULL, applied_at bigint NOT NULL); \
+             checksum text NOT NULL, applied_at bigint NOT NULL); {versions}; \
              REVOKE ALL ON {ledger} FROM PUBLIC; GRANT SELECT, INSERT ON {ledger} TO {owner}; \
              ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA {SCHEMA} \
              GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {guest}; \

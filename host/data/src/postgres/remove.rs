@@ -50,7 +50,8 @@ impl Engine {
         }
         if self.names().shared() {
             drop_owned(&mut main, &names).await?;
-            run(&mut main, format!("DROP TABLE IF EXISTS {} CASCADE", names.ledger())).await?;
+            let (ledger, versions) = (names.ledger(), names.versions());
+            run(&mut main, format!("DROP TABLE IF EXISTS {ledger}, {versions} CASCADE")).await?;
         } else {
             run(&mut main, format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", names.database)).await?;
         }
@@ -98,7 +99,9 @@ impl Engine {
         if self.names().shared() {
             let mut main = self.control().connect(&turn, None).await?;
             drop_owned(&mut main, &names).await?;
-            run(&mut main, format!("DROP TABLE IF EXISTS {} CASCADE", names.ledger())).await?;
+            // The counts begin anew, higher than they ever were.
+            let (ledger, versions) = (names.ledger(), names.versions());
+            run(&mut main, format!("DROP TABLE IF EXISTS {ledger}, {versions} CASCADE")).await?;
             let database = super::names::quoted(&names.database);
             let (guest, owner) = (&names.guest, &names.owner);
             run(&mut main, format!("GRANT CONNECT ON DATABASE {database} TO {guest}, {owner}")).await?;

@@ -15,9 +15,10 @@ use super::run::{self, Bounds};
 use super::transaction::Transaction;
 use crate::guard::{Prefix, Template};
 use crate::pool::Lease;
-use crate::{LimitKind, Mode, Outcome, SqlError, Statement, Value};
+use crate::{LimitKind, Mode, Outcome, ReadLog, SqlError, Statement, Value};
 use rowhouse_tenant::Tenant;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -28,6 +29,8 @@ pub(crate) struct Session {
     pub(super) engine: Arc<Engine>,
     pub(super) tenant: Arc<Tenant>,
     prefix: Option<Prefix>,
+    /// What the page has read.
+    pub(super) log: Option<Arc<ReadLog>>,
 }
 
 /// A statement that may run: checked, with its own names.
@@ -40,7 +43,7 @@ pub(super) struct Checked {
 impl Session {
     pub(super) fn new(engine: Arc<Engine>, tenant: Arc<Tenant>) -> Self {
         let prefix = engine.names().of(tenant.id).prefix;
-        Self { engine, tenant, prefix }
+        Self { engine, tenant, prefix, log: None }
     }
 
     pub(super) fn time(&self) -> Duration {
@@ -83,19 +86,26 @@ impl Session {
         let mut lease = self.lease().await?;
         let conn = lease.conn()?;
         let result = if checked.template.reads_only() {
-            within(self.time(), read(conn, &checked, self.bounds())).await
+            within(self.time(), self.read(conn, &checked)).await
         } else {
             within(self.time(), self.query_and_commit(conn, &checked)).await
         };
         settle(lease, result)
     }
 
+    async fn read(&self, conn: &mut Conn, checked: &Checked) -> Result<Vec<u8>, Failure> {
+        self.note(conn, &checked.template).await?;
+        read(conn, checked, self.bounds()).await
+    }
+
     async fn query_and_commit(&self, conn: &mut Conn, checked: &Checked) -> Result<Vec<u8>, Failure> {
+        self.note(conn, &checked.template).await?;
         self.engine.check_room(conn, &self.tenant, &checked.text).await?;
+        let written = checked.template.written().iter().cloned().collect();
         for _attempt in 0..2 {
             begin_write(conn).await?;
             let result = run::query(conn, &checked.text, &checked.params, self.bounds()).await;
-            match end_write(conn, result).await {
+            match self.end_write(conn, result, &written).await {
                 Err(Failure::Stale) => run::forget(conn).await?,
                 other => return other,
             }
@@ -147,6 +157,10 @@ impl Session {
         statements: &[Checked],
         alone: bool,
     ) -> Result<Vec<Outcome>, Failure> {
+        for statement in statements {
+            self.note(conn, &statement.template).await?;
+        }
+        let written = statements.iter().flat_map(|one| one.template.written()).cloned().collect();
         if !alone {
             for statement in statements {
                 self.engine.check_room(conn, &self.tenant, &statement.text).await?;
@@ -166,7 +180,27 @@ impl Session {
             }
         }
         let result = failed.map_or(Ok(outcomes), Err);
-        if alone { result } else { end_write(conn, result).await }
+        if alone { result } else { self.end_write(conn, result, &written).await }
+    }
+
+    /// Commits what went well, takes back what did not.
+    async fn end_write<T>(
+        &self,
+        conn: &mut Conn,
+        result: Result<T, Failure>,
+        written: &BTreeSet<String>,
+    ) -> Result<T, Failure> {
+        if conn.health != Health::Idle {
+            return result;
+        }
+        let result = match result {
+            Ok(done) => self.commit(conn, written).await.map(|()| done),
+            Err(failure) => Err(failure),
+        };
+        if result.is_err() && conn.health == Health::Idle {
+            conn.say("ROLLBACK").await?;
+        }
+        result
     }
 
     pub(crate) async fn begin(&self, mode: Mode) -> Result<Transaction, SqlError> {
@@ -196,20 +230,6 @@ async fn read(conn: &mut Conn, checked: &Checked, bounds: Bounds) -> Result<Vec<
 
 async fn begin_write(conn: &mut Conn) -> Result<(), Failure> {
     conn.say("BEGIN READ WRITE").await
-}
-
-/// Commits what went well, takes back what did not.
-async fn end_write<T>(conn: &mut Conn, result: Result<T, Failure>) -> Result<T, Failure> {
-    if conn.health != Health::Idle {
-        return result;
-    }
-    match result {
-        Ok(done) => conn.say("COMMIT").await.map(|()| done),
-        Err(failure) => {
-            conn.say("ROLLBACK").await?;
-            Err(failure)
-        }
-    }
 }
 
 /// Ends work that takes too long. The connection stays busy then, and closing it ends the work.

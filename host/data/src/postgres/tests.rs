@@ -4,6 +4,7 @@
 mod attacks;
 mod basics;
 mod bounds;
+mod corpus;
 mod lifecycle;
 mod migrations;
 mod transactions;
@@ -98,16 +99,21 @@ impl Room {
             Isolation::Prefix => Naming::Prefixed,
         };
         let engine = if open {
-            Engine::with_guard(&server, &key(), Guard::open_for_tests(Dialect::Postgresql, naming))
+            Engine::with_guard(
+                &server,
+                &key(),
+                &testing::known(),
+                Guard::open_for_tests(Dialect::Postgresql, naming),
+            )
         } else {
-            Engine::new(&server, &key())
+            Engine::new(&server, &key(), &testing::known())
         };
         Self { engine: engine.unwrap(), server, made: Mutex::default(), scratch }
     }
 
     /// Another host of the same farm.
     fn other_host(&self) -> Arc<Engine> {
-        Engine::new(&self.server, &key()).unwrap()
+        Engine::new(&self.server, &key(), &testing::known()).unwrap()
     }
 
     async fn tenant(&self, change: impl FnOnce(&mut Limits)) -> Arc<Tenant> {
@@ -184,7 +190,7 @@ impl Drop for Room {
         let cleaned = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
-                let engine = Engine::new(&server, &key()).unwrap();
+                let engine = Engine::new(&server, &key(), &testing::known()).unwrap();
                 for id in made {
                     let removed = engine.remove(id, Duration::from_secs(1)).await;
                     removed.unwrap();

@@ -18,6 +18,7 @@ use super::session::{Checked, Session, outcome, settle, within};
 use crate::pool::Lease;
 use crate::postgres::connect::Health;
 use crate::{Mode, Outcome, SqlError, Value};
+use std::collections::BTreeSet;
 
 /// A running or ended transaction.
 pub(crate) struct Transaction {
@@ -26,6 +27,8 @@ pub(crate) struct Transaction {
     mode: Mode,
     /// True where the savepoint is behind what was written.
     behind: bool,
+    /// The tables that its statements write.
+    written: BTreeSet<String>,
 }
 
 /// What a statement is to give.
@@ -48,7 +51,7 @@ impl Transaction {
             Mode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SAVEPOINT rowhouse_statement",
         };
         within(session.time(), lease.conn()?.say(statement)).await.map_err(Failure::into_sql)?;
-        Ok(Self { session, lease: Some(lease), mode, behind: false })
+        Ok(Self { session, lease: Some(lease), mode, behind: false, written: BTreeSet::new() })
     }
 
     pub(crate) async fn query_packed(&mut self, text: &str, params: Vec<Value>) -> Result<Vec<u8>, SqlError> {
@@ -68,11 +71,23 @@ impl Transaction {
     }
 
     pub(crate) async fn commit(&mut self) -> Result<(), SqlError> {
-        self.end("COMMIT").await
+        let mut lease = self.lease.take().ok_or(SqlError::Closed)?;
+        let conn = lease.conn()?;
+        let work = async {
+            let result = self.session.commit(conn, &self.written).await;
+            if result.is_err() && conn.health == Health::Idle {
+                conn.say("ROLLBACK").await?;
+            }
+            result
+        };
+        let result = within(self.session.time(), work).await;
+        settle(lease, result)
     }
 
     pub(crate) async fn rollback(&mut self) -> Result<(), SqlError> {
-        self.end("ROLLBACK").await
+        let mut lease = self.lease.take().ok_or(SqlError::Closed)?;
+        let result = within(self.session.time(), lease.conn()?.say("ROLLBACK")).await;
+        settle(lease, result)
     }
 
     fn check(&self, text: &str, params: Vec<Value>) -> Result<Checked, SqlError> {
@@ -107,7 +122,14 @@ impl Transaction {
         if std::mem::take(&mut self.behind) {
             conn.say("RELEASE SAVEPOINT rowhouse_statement; SAVEPOINT rowhouse_statement").await?;
         }
+        if let Err(failure) = self.session.note(conn, &checked.template).await {
+            if conn.health == Health::Idle {
+                conn.say("ROLLBACK TO SAVEPOINT rowhouse_statement").await?;
+            }
+            return Err(failure);
+        }
         if !reads {
+            self.written.extend(checked.template.written().iter().cloned());
             self.session.engine.check_room(conn, &self.session.tenant, &checked.text).await?;
         }
         let (text, params) = (checked.text.as_str(), checked.params.as_slice());
@@ -132,12 +154,5 @@ impl Transaction {
             }
         }
         Err(Failure::Stale)
-    }
-
-    async fn end(&mut self, statement: &'static str) -> Result<(), SqlError> {
-        let mut lease = self.lease.take().ok_or(SqlError::Closed)?;
-        let conn = lease.conn()?;
-        let result = within(self.session.time(), conn.say(statement)).await;
-        settle(lease, result)
     }
 }

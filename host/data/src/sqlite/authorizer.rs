@@ -11,7 +11,11 @@
 mod prefixed;
 
 use crate::guard::Prefix;
+use crate::subjects;
+use parking_lot::Mutex;
+use rowhouse_base::Subject;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 
 /// Names that begin so belong to the host.
@@ -42,6 +46,16 @@ pub(super) struct Probe {
     inserts: AtomicBool,
     updates: AtomicBool,
     creates: AtomicBool,
+    touched: Mutex<Touched>,
+}
+
+/// Which tables a statement touches, by the guest's names.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Touched {
+    pub(super) reads: BTreeSet<Subject>,
+    pub(super) writes: BTreeSet<Subject>,
+    /// Its answer depends on what was done on the connection before.
+    pub(super) unsure: bool,
 }
 
 impl Probe {
@@ -58,6 +72,12 @@ impl Probe {
         let told = [&self.asked, &self.denied, &self.heavy, &self.counts, &self.inserts, &self.updates];
         told.iter().for_each(|told| told.store(false, Relaxed));
         self.creates.store(false, Relaxed);
+        *self.touched.lock() = Touched::default();
+    }
+
+    /// Which tables the engine told of since the last clearing.
+    pub(super) fn touched(&self) -> Touched {
+        self.touched.lock().clone()
     }
 
     /// True where the engine compiled something since the last clearing.
@@ -108,6 +128,7 @@ impl Probe {
     }
 
     fn note(&self, context: &AuthContext<'_>) {
+        self.touch(context.action);
         match context.action {
             AuthAction::Function { function_name: "count" } => self.counts.store(true, Relaxed),
             AuthAction::Function { function_name } if HEAVY.contains(&function_name) => {
@@ -119,6 +140,33 @@ impl Probe {
             AuthAction::Update { .. } if context.accessor.is_none() => self.updates.store(true, Relaxed),
             _ => {}
         }
+    }
+}
+
+impl Probe {
+    fn touch(&self, action: AuthAction<'_>) {
+        match action {
+            AuthAction::Read { table_name, .. } => {
+                let subject = self.subject(table_name);
+                self.touched.lock().reads.insert(subject);
+            }
+            AuthAction::Insert { table_name }
+            | AuthAction::Update { table_name, .. }
+            | AuthAction::Delete { table_name } => {
+                let subject = self.subject(table_name);
+                self.touched.lock().writes.insert(subject);
+            }
+            AuthAction::Function { function_name: "changes" | "total_changes" | "last_insert_rowid" } => {
+                self.touched.lock().unsure = true;
+            }
+            _ => {}
+        }
+    }
+
+    fn subject(&self, table: &str) -> Subject {
+        let prefix = self.prefix.as_ref().map_or("", Prefix::as_str);
+        let own = if starts_with(table, prefix) { table.get(prefix.len()..) } else { None };
+        subjects::table(own.unwrap_or(table))
     }
 }
 

@@ -10,15 +10,20 @@ use super::errors::{Failure, Phase, read};
 use super::functions;
 use super::plan::Plan;
 use super::program::Roots;
+use super::schema;
 use super::shared::{self, Growth, Owner};
-use crate::SqlError;
+use super::versions;
+use crate::known::{Notice, Told};
+use crate::{ReadLog, SqlError};
+use rowhouse_base::Subject;
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, InterruptHandle, OpenFlags};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 
 /// Bytes of the largest value or row. Functions that can't be interrupted take time by it.
@@ -71,6 +76,18 @@ pub(super) struct Conn {
     pub(super) roots: Roots,
     /// The write transaction that runs, where tenants share the file.
     growth: Option<Growth>,
+    /// What the transaction that runs has changed.
+    pub(super) moved: BTreeSet<Subject>,
+    /// The table of counts was seen in the file.
+    pub(super) has_counts: bool,
+    /// How its commits become known; none where it serves no tenant's statements.
+    pub(super) notice: Option<Notice>,
+    /// Where others are told of a commit.
+    pub(super) runtime: Option<Handle>,
+    /// Others being told of the last commit.
+    pub(super) told: Option<Told>,
+    /// What the page reads that it works for.
+    pub(super) log: Option<Arc<ReadLog>>,
     /// Its share of the process's budget of connections, for as long as it is open.
     pub(super) share: Option<OwnedSemaphorePermit>,
 }
@@ -115,6 +132,12 @@ impl Conn {
             owner: owner.cloned(),
             roots: Roots::default(),
             growth: None,
+            moved: BTreeSet::new(),
+            has_counts: owner.is_some(),
+            notice: None,
+            runtime: None,
+            told: None,
+            log: None,
             share: None,
         };
         conn.probe.set_stance(Stance::Host);
@@ -215,8 +238,22 @@ impl Conn {
         }
     }
 
-    /// Commits it. Where that fails the transaction may still be open.
+    /// Commits it, with the counts of what it has changed. Where that fails the transaction may still be open.
     pub(super) fn commit_write(&mut self) -> Result<(), Failure> {
+        let moved = std::mem::take(&mut self.moved);
+        if moved.is_empty() {
+            return self.commit();
+        }
+        versions::move_on(self, &moved)?;
+        let result = self.commit();
+        // Also after a failure, which may have come after the fact; and before anybody hears of it.
+        if let Some(notice) = &self.notice {
+            self.told = Some(notice.committed(self.runtime.as_ref()));
+        }
+        result
+    }
+
+    fn commit(&mut self) -> Result<(), Failure> {
         match (self.owner.clone(), self.growth.take()) {
             (Some(owner), Some(growth)) => growth.commit(self, &owner),
             _ => self.try_as_host(|db| db.execute_batch("COMMIT")),
@@ -242,6 +279,39 @@ impl Conn {
             self.doubtful = true;
         }
         self.growth = None;
+        self.moved.clear();
+    }
+
+    /// Notes what a statement touches that is about to run.
+    pub(super) fn note(&mut self, plan: &Plan) {
+        if !plan.readonly {
+            self.moved.extend(plan.writes.iter().cloned());
+            if let Some(log) = &self.log {
+                log.wrote();
+            }
+        } else if let Some(log) = &self.log {
+            log.read_all(&plan.reads);
+            if plan.unsure {
+                log.doubt();
+            }
+        }
+    }
+
+    /// Notes what a statement has touched that the engine compiled anew while it ran.
+    pub(super) fn note_anew(&mut self, readonly: bool) {
+        if !self.probe.was_asked() {
+            return;
+        }
+        let touched = self.probe.touched();
+        if !readonly {
+            self.moved.extend(touched.writes);
+        }
+        let Some(log) = &self.log else { return };
+        let prefix = self.owner.as_ref().map_or("", |owner| owner.prefix.as_str());
+        if touched.unsure || schema::any_reads_elsewhere(self, prefix, &touched.reads) {
+            log.doubt();
+        }
+        touched.reads.into_iter().for_each(|subject| log.read(subject));
     }
 
     /// Forgets statements and what is known of them, where they have become too many.

@@ -48,8 +48,12 @@ impl Cursor {
         let (bounds, slot) = (session.bounds(), Arc::clone(&session.slot));
         let patience = Duration::from_millis(session.tenant.limits.wall_ms.into());
         let quota = session.tenant.limits.database_bytes;
+        let log = session.log.clone();
         session.engine.cursors.run(move || match super::ready(&mut checkout, &slot, quota, share) {
-            Ok(conn) => serve(conn, &text, &params, bounds, opened, &asked, patience),
+            Ok(conn) => {
+                conn.log = log;
+                serve(conn, &text, &params, bounds, opened, &asked, patience);
+            }
             Err(failure) => {
                 let _unheard = opened.send(Err(failure.into_sql()));
             }
@@ -117,6 +121,7 @@ fn pages(
         return Err(SqlError::Denied("a cursor only reads".to_owned()).into());
     }
     run::check_count(&plan, params)?;
+    conn.note(&plan);
     conn.probe.clear();
     let conn = &*conn;
     let mut statement = conn.db.prepare_cached(text).map_err(|error| read(conn, Phase::Compile, error))?;
@@ -124,6 +129,11 @@ fn pages(
     let mut rows = statement.raw_query();
     // The first row fixes the snapshot and says what a fresh compilation made of the columns.
     rows.advance().map_err(|error| read(conn, Phase::Run, error))?;
+    if conn.probe.was_asked()
+        && let Some(log) = &conn.log
+    {
+        log.doubt();
+    }
     let head = match rows.get() {
         Some(row) if conn.probe.was_asked() => super::plan::Head::read(row.as_ref())?,
         _ => plan.head.clone(),

@@ -95,9 +95,10 @@ impl Export for Exporter {
 }
 
 fn serve(conn: &mut Conn, opened: oneshot::Sender<Result<Schema, SqlError>>, asked: &Receiver<Ask>) {
+    let prefix = conn.owner.as_ref().map(|owner| &owner.prefix);
     let begun = conn.as_host(|db| {
         db.execute_batch("BEGIN")?;
-        schema::read(db)
+        schema::read(db, prefix)
     });
     if let Ok(schema) = &begun {
         let schema = schema.clone();
@@ -146,7 +147,7 @@ fn prepare<'a>(conn: &'a Conn, schema: &Schema, table: usize) -> Result<Statemen
     };
     let columns: Vec<_> = shape.columns.iter().map(|column| quote(&column.name)).collect();
     let order = if order.is_empty() { String::new() } else { format!(" ORDER BY {order}") };
-    let text = format!("SELECT {} FROM {}{order}", columns.join(", "), quote(&shape.name));
+    let text = format!("SELECT {} FROM {}{order}", columns.join(", "), schema.physical(&shape.name));
     conn.prepare_as_host(&text)
 }
 

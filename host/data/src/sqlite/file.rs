@@ -4,7 +4,7 @@
 //! other. Invariant: no log outlives the file that it belongs to; the engine would write it into the next.
 
 use super::connection::{Conn, prepare_file};
-use super::{Engine, ledger};
+use super::{Engine, versions};
 use crate::SqlError;
 use rowhouse_tenant::Tenant;
 use std::ffi::OsString;
@@ -52,7 +52,7 @@ fn replace(file: &Path) -> Result<(), SqlError> {
         make_file(&new)
     };
     make().map_err(failed("make an empty database"))?;
-    prepare_file(&new, ledger::TABLE)?;
+    prepare_file(&new, &versions::tables())?;
     // The log goes into the old file and is removed with it; where the file can't be opened any more the
     // log is of no use.
     if let Err(error) = fold_log(file) {

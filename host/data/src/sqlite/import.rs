@@ -2,7 +2,8 @@
 //!
 //! Foreign keys are off and checked at the end, so tables may refer to each other in circles. Triggers are
 //! off: what they once wrote is among the rows. A connection that was used so is never used again.
-//! Dropping the import before its end takes everything back.
+//! Dropping the import before its end takes everything back. In a file that tenants share, the others' writes wait
+//! for the import's end, because such a file has one writer.
 
 use super::PATIENCE;
 use super::connection::Conn;
@@ -13,6 +14,7 @@ use super::session::Session;
 use super::slots::Checkout;
 use crate::transfer::{Import, RowBlock, TableShape};
 use crate::{ConstraintKind, SqlError};
+use rowhouse_base::Subject;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use std::sync::Arc;
@@ -44,9 +46,9 @@ impl Importer {
         Ok(import)
     }
 
-    /// The highest key that a table ever had, set when the import finishes.
-    pub(crate) fn set_sequence(&mut self, table: &str, highest: i64) {
-        self.sequences.push((table.to_owned(), highest));
+    /// The highest keys that tables ever had, set when the import finishes.
+    pub(crate) fn set_sequences(&mut self, sequences: Vec<(String, i64)>) {
+        self.sequences = sequences;
     }
 
     async fn call<T: Send + 'static>(
@@ -82,7 +84,8 @@ impl Import for Importer {
         }
         let names: Vec<_> = columns.iter().map(|name| quote(name)).collect();
         let holes = vec!["?"; columns.len()].join(", ");
-        let text = format!("INSERT INTO {} ({}) VALUES ({holes})", quote(table), names.join(", "));
+        let physical = self.schema.physical(table);
+        let text = format!("INSERT INTO {physical} ({}) VALUES ({holes})", names.join(", "));
         let width = columns.len();
         self.call(move |conn| {
             if rows.iter().any(|row| row.len() != width) {
@@ -111,23 +114,28 @@ impl Import for Importer {
 fn begin(conn: &mut Conn) -> Result<Schema, Failure> {
     // Never given back to guests: it is closed when the import ends, however it ends.
     conn.doubtful = true;
+    conn.moved.insert(Subject::everything());
     conn.try_as_host(|db| {
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
-        db.execute_batch("PRAGMA foreign_keys = OFF; BEGIN IMMEDIATE")?;
-        schema::read(db)
-    })
+        db.execute_batch("PRAGMA foreign_keys = OFF")
+    })?;
+    conn.begin_write()?;
+    let prefix = conn.owner.as_ref().map(|owner| &owner.prefix);
+    conn.try_as_host(|db| schema::read(db, prefix))
 }
 
 fn clear(db: &Connection, schema: &Schema) -> Result<(), rusqlite::Error> {
     for table in &schema.tables {
-        db.execute_batch(&format!("DELETE FROM {}", quote(&table.name)))?;
+        db.execute_batch(&format!("DELETE FROM {}", schema.physical(&table.name)))?;
     }
     if db.table_exists(None, "sqlite_sequence")? {
-        db.execute_batch("DELETE FROM sqlite_sequence")?;
+        for table in &schema.tables {
+            db.execute("DELETE FROM sqlite_sequence WHERE name = ?1", [schema.in_file(&table.name)])?;
+        }
     }
     for index in schema.virtuals.iter().filter(|one| !one.external) {
         // One without content of its own refuses this and has another word for it.
-        let name = quote(&index.name);
+        let name = schema.physical(&index.name);
         if db.execute_batch(&format!("DELETE FROM {name}")).is_err() {
             db.execute_batch(&format!("INSERT INTO {name}({name}) VALUES ('delete-all')"))?;
         }
@@ -138,7 +146,7 @@ fn clear(db: &Connection, schema: &Schema) -> Result<(), rusqlite::Error> {
 /// Makes full-text indexes over other tables anew.
 fn rebuild(db: &Connection, schema: &Schema) -> Result<(), rusqlite::Error> {
     for index in schema.virtuals.iter().filter(|one| one.external) {
-        let name = quote(&index.name);
+        let name = schema.physical(&index.name);
         db.execute_batch(&format!("INSERT INTO {name}({name}) VALUES ('rebuild')"))?;
     }
     Ok(())
@@ -152,17 +160,23 @@ fn finish(conn: &mut Conn, schema: &Schema, sequences: &[(String, i64)]) -> Resu
             return Ok(());
         }
         for (table, highest) in sequences {
+            let table = schema.in_file(table);
             let raised = "UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1";
-            if db.execute(raised, (table, highest))? == 0 {
-                db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)", (table, highest))?;
+            if db.execute(raised, (&table, highest))? == 0 {
+                db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)", (&table, highest))?;
             }
         }
         Ok(())
     })?;
     let orphan = conn.try_as_host(|db| {
-        let mut statement = db.prepare("PRAGMA foreign_key_check")?;
-        let mut rows = statement.query([])?;
-        rows.next()?.map(|row| row.get::<_, String>(0)).transpose()
+        // Table by table: the rest of a shared file is none of its business.
+        let mut statement = db.prepare("SELECT 1 FROM pragma_foreign_key_check(?1) LIMIT 1")?;
+        for table in &schema.tables {
+            if statement.exists([schema.in_file(&table.name)])? {
+                return Ok(Some(&table.name));
+            }
+        }
+        Ok(None)
     })?;
     if let Some(table) = orphan {
         return Err(SqlError::Constraint {
@@ -171,7 +185,7 @@ fn finish(conn: &mut Conn, schema: &Schema, sequences: &[(String, i64)]) -> Resu
         }
         .into());
     }
-    conn.try_as_host(|db| db.execute_batch("COMMIT"))?;
+    conn.commit_write()?;
     // The log may be as large as the database by now. Where a reader is in the way it shrinks later.
     let written = conn.as_host(|db| db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_row| Ok(())));
     if let Err(error) = written {

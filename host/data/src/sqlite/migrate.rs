@@ -7,9 +7,10 @@ use super::authorizer::Stance;
 use super::connection::Conn;
 use super::errors::{Failure, Phase, read};
 use super::trespass::{self, Before};
-use super::{ledger, program, text};
+use super::{ledger, program, text, versions};
 use crate::migrate::Migration;
 use crate::{Dialect, SqlError};
+use rowhouse_base::Subject;
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
@@ -35,7 +36,12 @@ pub(super) fn apply(conn: &mut Conn, migration: &Migration, time: Duration) -> R
     let result = conn
         .begin_write()
         .map_err(Failed::from)
-        .and_then(|()| apply_in_transaction(conn, migration, end))
+        .and_then(|()| {
+            conn.moved.insert(Subject::everything());
+            // A file of an older host has no counts yet, and a migration may make nothing of that name.
+            versions::complete(conn).map_err(Failed::from)?;
+            apply_in_transaction(conn, migration, end)
+        })
         .and_then(|()| conn.commit_write().map_err(Failed::from));
     conn.roll_back();
     let on = conn.as_host(|db| {

@@ -5,9 +5,13 @@
 //! compiles the statement again, as it does after a change of the schema.
 
 use super::authorizer::Probe;
+use super::connection::Conn;
+use super::schema;
 use crate::packed::Encoder;
 use crate::{LimitKind, SqlError};
+use rowhouse_base::Subject;
 use rusqlite::Statement;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// A column's declared type, as far as the engine's own classes don't tell it.
@@ -80,6 +84,12 @@ pub(super) struct Plan {
     pub(super) readonly: bool,
     heavy: bool,
     counts: bool,
+    /// What it reads, by the engine's word, through views as well.
+    pub(super) reads: Arc<[Subject]>,
+    /// What it changes, through triggers and foreign keys as well. Never empty where it is not `readonly`.
+    pub(super) writes: Arc<[Subject]>,
+    /// It reads more than can be told.
+    pub(super) unsure: bool,
     /// Its row id is the last one inserted.
     pub(super) tells_row_id: bool,
     pub(super) head: Head,
@@ -100,8 +110,16 @@ impl Plan {
             return Err(SqlError::Denied("EXPLAIN is not available".to_owned()));
         }
         let (parameters, given) = parameters(statement)?;
+        let mut touched = probe.touched();
+        let readonly = statement.readonly();
+        if !readonly && touched.writes.is_empty() {
+            touched.writes.insert(Subject::everything());
+        }
         Ok(Self {
-            readonly: statement.readonly(),
+            readonly,
+            reads: touched.reads.into_iter().collect(),
+            writes: touched.writes.into_iter().collect(),
+            unsure: touched.unsure,
             heavy: probe.is_heavy(),
             counts: probe.counts(),
             tells_row_id: probe.only_inserts(),
@@ -111,6 +129,16 @@ impl Plan {
             slow: AtomicBool::new(false),
             quick: AtomicBool::new(false),
         })
+    }
+
+    /// Looks whether it reads a table whose rows are elsewhere, which the engine doesn't tell: a full-text index
+    /// may have those of another table.
+    pub(super) fn with_virtual_tables(mut self, conn: &Conn) -> Self {
+        if !self.unsure && self.readonly {
+            let prefix = conn.owner.as_ref().map_or("", |owner| owner.prefix.as_str());
+            self.unsure = schema::any_reads_elsewhere(conn, prefix, &*self.reads);
+        }
+        self
     }
 
     /// True where the calling thread may try it with the small budget.

@@ -7,7 +7,7 @@
 use super::connection::{Conn, PAGE};
 use super::errors::Failure;
 use super::shared::{Owner, Shared, pages_in_use};
-use super::{Engine, PATIENCE};
+use super::{Engine, PATIENCE, versions};
 #[cfg(test)]
 use crate::guard::Prefix;
 use crate::{Removal, SqlError};
@@ -38,7 +38,8 @@ impl Registry {
     pub(crate) async fn provision(&self, id: TenantId) -> Result<(), SqlError> {
         self.write(id, |db, owner| {
             let text = "INSERT INTO _rowhouse_tenants (id, pages) VALUES (?1, 0) ON CONFLICT DO NOTHING";
-            db.execute(text, [&owner.id]).map(drop)
+            db.execute(text, [&owner.id])?;
+            db.execute_batch(&versions::begin(Some(owner)))
         })
         .await
     }
@@ -60,7 +61,8 @@ impl Registry {
         self.read(TenantId::new(), |db, _owner| {
             let mut ids = BTreeSet::new();
             let mut known = db.prepare(
-                "SELECT id FROM _rowhouse_tenants UNION SELECT DISTINCT tenant FROM _rowhouse_migrations",
+                "SELECT id FROM _rowhouse_tenants UNION SELECT DISTINCT tenant FROM _rowhouse_migrations \
+                 UNION SELECT DISTINCT tenant FROM _rowhouse_versions",
             )?;
             let mut rows = known.query([])?;
             while let Some(row) = rows.next()? {
@@ -77,7 +79,8 @@ impl Registry {
     }
 
     /// What the file has of a tenant: its tables, indexes and views, its lines in the host's tables, and
-    /// its pages. Nothing after a removal.
+    /// its pages. Nothing after a removal. The counts of what was changed go with the tenant and are none of its
+    /// own, unless it is gone.
     pub(crate) async fn contents(&self, id: TenantId) -> Result<Removal, SqlError> {
         self.read(id, contents).await
     }
@@ -92,6 +95,7 @@ impl Registry {
         self.write(id, |db, owner| {
             let found = contents(db, owner)?;
             clear(db, owner)?;
+            db.execute("DELETE FROM _rowhouse_versions WHERE tenant = ?1", [&owner.id])?;
             db.execute("DELETE FROM _rowhouse_tenants WHERE id = ?1", [&owner.id])?;
             Ok(found)
         })
@@ -106,6 +110,7 @@ impl Registry {
             let text = "INSERT INTO _rowhouse_tenants (id, pages) VALUES (?1, 0) \
                         ON CONFLICT (id) DO UPDATE SET pages = 0";
             db.execute(text, [&owner.id])?;
+            versions::begin_again(db, owner)?;
             Ok(found)
         })
         .await
@@ -177,7 +182,9 @@ impl Registry {
 fn contents(db: &Connection, owner: &Owner) -> Result<Removal, Error> {
     let text = "SELECT (SELECT count(*) FROM sqlite_schema WHERE substr(tbl_name, 1, length(?1)) = ?1)
         + (SELECT count(*) FROM _rowhouse_migrations WHERE tenant = ?2)
-        + (SELECT count(*) FROM _rowhouse_tenants WHERE id = ?2)";
+        + (SELECT count(*) FROM _rowhouse_tenants WHERE id = ?2)
+        + (SELECT count(*) FROM _rowhouse_versions WHERE tenant = ?2
+           AND NOT EXISTS (SELECT 1 FROM _rowhouse_tenants WHERE id = ?2))";
     let params = (owner.prefix.as_str(), &owner.id);
     let entries: i64 = db.query_row(text, params, |row| row.get(0))?;
     Ok(Removal { entries: entries.unsigned_abs(), bytes: bytes(db, owner)? })

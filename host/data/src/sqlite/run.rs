@@ -133,8 +133,8 @@ pub(super) fn execute(
     conn.budget.arm_until(Instant::now() + time);
     let plan = plan(conn, text)?;
     check_count(&plan, params)?;
-    // Where tenants share the file, every write is counted, and so in a transaction.
-    if conn.owner.is_none() || plan.readonly || !conn.db.is_autocommit() {
+    // What it changes is counted together with it, and so in a transaction.
+    if plan.readonly || !conn.db.is_autocommit() {
         return perform(conn, &plan, text, params);
     }
     conn.begin_write()?;
@@ -145,11 +145,13 @@ pub(super) fn execute(
 }
 
 fn perform(conn: &mut Conn, plan: &Plan, text: &str, params: &[Value]) -> Result<Outcome, Failure> {
+    conn.note(plan);
     conn.probe.clear();
     let mut statement = conn.db.prepare_cached(text).map_err(|error| read(conn, Phase::Compile, error))?;
     bind(&mut statement, plan, params)?;
     let result = finish(conn, &mut statement);
     forget_if_stale(&conn.probe, &mut conn.plans, statement, text);
+    conn.note_anew(plan.readonly);
     result?;
     if plan.readonly {
         return Ok(Outcome::default());
@@ -183,13 +185,14 @@ pub(super) fn plan(conn: &mut Conn, text: &str) -> Result<Arc<Plan>, Failure> {
         return Err(SqlError::Syntax("the statement is empty".to_owned()).into());
     }
     let plan = match Plan::read(&statement, &conn.probe) {
-        Ok(plan) => Arc::new(plan),
+        Ok(plan) => plan,
         Err(error) => {
             statement.discard();
             return Err(error.into());
         }
     };
     drop(statement);
+    let plan = Arc::new(plan.with_virtual_tables(conn));
     if let Err(failure) = program::check(conn, key) {
         // It must not be found compiled.
         conn.db.flush_prepared_statement_cache();
@@ -208,11 +211,13 @@ fn rows(
     bounds: Bounds,
 ) -> Result<Vec<u8>, Failure> {
     check_count(plan, params)?;
+    conn.note(plan);
     conn.probe.clear();
     let mut statement = conn.db.prepare_cached(text).map_err(|error| read(conn, Phase::Compile, error))?;
     bind(&mut statement, plan, params)?;
     let result = read_rows(conn, plan, &mut statement, bounds);
     forget_if_stale(&conn.probe, &mut conn.plans, statement, text);
+    conn.note_anew(plan.readonly);
     result
 }
 

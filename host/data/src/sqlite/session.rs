@@ -17,13 +17,14 @@ use super::text;
 use super::threads::Threads;
 use super::transaction::Transaction;
 use super::{Engine, interrupt::Watch};
-use crate::{LimitKind, Mode, Outcome, SqlError, Statement, Value};
+use crate::{LimitKind, Mode, Outcome, ReadLog, SqlError, Statement, Value};
 use rowhouse_base::Share;
 use rowhouse_base::tasks::thread_cpu;
 use rowhouse_tenant::Tenant;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -38,6 +39,8 @@ pub(crate) struct Session {
     pub(super) tenant: Arc<Tenant>,
     /// Who pays for the time on threads; none for the host's own work.
     share: Option<Arc<Share>>,
+    /// What the page has read.
+    pub(super) log: Option<Arc<ReadLog>>,
 }
 
 /// What an attempt is made of: the text and its parameters, shared by the attempts.
@@ -46,12 +49,17 @@ type Work = Arc<(String, Vec<Value>)>;
 impl Session {
     pub(crate) fn new(engine: Arc<Engine>, tenant: Arc<Tenant>) -> Self {
         let slot = engine.slot(&tenant);
-        Self { engine, slot, tenant, share: None }
+        Self { engine, slot, tenant, share: None, log: None }
     }
 
     /// Bills the time of statements to this account.
     pub(crate) fn bill_to(&mut self, share: Arc<Share>) {
         self.share = Some(share);
+    }
+
+    /// Notes what statements read.
+    pub(crate) fn log_to(&mut self, log: Arc<ReadLog>) {
+        self.log = Some(log);
     }
 
     /// The threads for the next statement: of low priority while the tenant is in the way of others.
@@ -88,6 +96,7 @@ impl Session {
         }
         let mut checkout = self.engine.slots.checkout(&self.slot, until).await?;
         if let Some(conn) = checkout.conn.as_deref_mut() {
+            conn.log.clone_from(&self.log);
             match run::query_inline(conn, text, &params, bounds).map_err(Failure::into_sql)? {
                 Inline::Rows(rows) => return Ok(rows),
                 Inline::Read => {}
@@ -226,19 +235,29 @@ impl Session {
         let watch = Watch::default();
         let (watched, slot) = (watch.clone(), Arc::clone(&self.slot));
         let quota = self.tenant.limits.database_bytes;
-        let account = self.share.clone();
+        let (account, log) = (self.share.clone(), self.log.clone());
+        let runtime = Handle::try_current().ok();
         self.threads().run(move || {
             let began = thread_cpu();
-            let outcome = super::ready(&mut checkout, &slot, quota, share)
-                .and_then(|conn| watched.during(Arc::clone(&conn.interrupt), || work(conn)));
+            let outcome = super::ready(&mut checkout, &slot, quota, share).and_then(|conn| {
+                (conn.log, conn.runtime) = (log, runtime);
+                watched.during(Arc::clone(&conn.interrupt), || work(conn))
+            });
+            let told = checkout.conn.as_mut().and_then(|conn| conn.told.take());
             drop(thread);
             if let Some(account) = account {
                 account.bill(thread_cpu().saturating_sub(began));
             }
             // Nobody waits any more: the connection goes back by being dropped.
-            let _unheard = done.send((checkout, outcome));
+            let _unheard = done.send((checkout, outcome, told));
         });
-        watch.wait(result, until, time).await.ok_or_else(|| SqlError::other("the statement's thread failed"))
+        let done = watch.wait(result, until, time).await;
+        let (checkout, outcome, told) =
+            done.ok_or_else(|| SqlError::other("the statement's thread failed"))?;
+        if let Some(told) = told {
+            told.wait().await;
+        }
+        Ok((checkout, outcome))
     }
 }
 

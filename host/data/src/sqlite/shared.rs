@@ -19,13 +19,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// The host's own tables: who is there, with the pages that each one takes, and the ledger of migrations.
+/// The host's own tables: who is there, with the pages that each one takes, the ledger of migrations,
+/// and the counts of what was changed.
 pub(super) const TABLES: &str = "CREATE TABLE IF NOT EXISTS _rowhouse_tenants (
     id TEXT PRIMARY KEY, pages INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS _rowhouse_migrations (
     tenant TEXT NOT NULL, version INTEGER NOT NULL, name TEXT NOT NULL, checksum TEXT NOT NULL,
     applied_at INTEGER NOT NULL, PRIMARY KEY (tenant, version)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS _rowhouse_versions (
+    tenant TEXT NOT NULL, subject TEXT NOT NULL, moved INTEGER NOT NULL, PRIMARY KEY (tenant, subject)
 ) STRICT, WITHOUT ROWID";
 
 /// A file that tenants share.

@@ -7,6 +7,7 @@
 use super::connection::Conn;
 use super::shared::Owner;
 use super::threads::Threads;
+use crate::known::{Known, Notice};
 use crate::{LimitKind, SqlError};
 use parking_lot::Mutex;
 use rowhouse_base::id::TenantId;
@@ -35,6 +36,8 @@ pub(super) struct Slot {
     pub(super) writer: Arc<Semaphore>,
     pub(super) cursors: Arc<Semaphore>,
     closed: AtomicBool,
+    /// How the tenant's commits become known.
+    pub(super) notice: Notice,
 }
 
 /// All slots, and the budget of open connections.
@@ -44,17 +47,26 @@ pub(super) struct Slots {
     /// Openings that wait for a place: while there are any, connections are closed instead of kept.
     waiting: AtomicUsize,
     ticks: AtomicU64,
+    opened: AtomicU64,
     threads: Arc<Threads>,
     threads_per_tenant: usize,
+    known: Arc<Known>,
 }
 
 impl Slots {
-    pub(super) fn new(open_connections: usize, threads: Arc<Threads>, threads_per_tenant: usize) -> Self {
+    pub(super) fn new(
+        open_connections: usize,
+        threads: Arc<Threads>,
+        threads_per_tenant: usize,
+        known: Arc<Known>,
+    ) -> Self {
         Self {
+            known,
             map: Mutex::default(),
             budget: Arc::new(Semaphore::new(open_connections.max(1))),
             waiting: AtomicUsize::new(0),
             ticks: AtomicU64::new(0),
+            opened: AtomicU64::new(0),
             threads,
             threads_per_tenant: threads_per_tenant.max(1),
         }
@@ -84,6 +96,7 @@ impl Slots {
                 writer: Arc::new(Semaphore::new(1)),
                 cursors: Arc::new(Semaphore::new(2)),
                 closed: AtomicBool::new(false),
+                notice: Notice::new(&self.known, id),
             })
         });
         slot.resize(cap);
@@ -106,6 +119,11 @@ impl Slots {
             extra: Vec::new(),
             hurried: false,
         })
+    }
+
+    /// Connections that were opened since the engine was set up.
+    pub(super) fn opened(&self) -> u64 {
+        self.opened.load(Relaxed)
     }
 
     /// A share of the budget of open connections. Makes room by closing the coldest idle one.
@@ -204,6 +222,8 @@ impl Slots {
             self.threads.run(move || drop(conn));
             return;
         }
+        conn.log = None;
+        conn.moved.clear();
         conn.last_used = self.ticks.fetch_add(1, Relaxed);
         slot.idle.lock().push(conn);
     }
@@ -282,6 +302,13 @@ pub(super) struct Checkout {
     pub(super) extra: Vec<OwnedSemaphorePermit>,
     /// It holds the turn of a shared file's writer, and so doesn't wait for anything of its tenant's.
     pub(super) hurried: bool,
+}
+
+impl Checkout {
+    /// Counts a connection that was opened for it.
+    pub(super) fn count_opened(&self) {
+        self.slots.opened.fetch_add(1, Relaxed);
+    }
 }
 
 impl Drop for Checkout {

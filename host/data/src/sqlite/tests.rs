@@ -83,7 +83,7 @@ fn shared_room_with(guarded: bool, change: impl FnOnce(&mut DataConfig)) -> Room
     change(&mut config);
     let file = Home::open(dir.path()).unwrap().shared_file(&"farm".parse().unwrap()).unwrap();
     let engine = match guarded {
-        true => Engine::shared(&config, file),
+        true => Engine::shared(&config, file, &crate::testing::known()),
         false => Engine::shared_without_guard(&config, file),
     };
     Room { data: Door::Shared(engine.unwrap()), dir }

@@ -13,15 +13,16 @@ use crate::{ConstraintKind, SqlError};
 use rusqlite::{Connection, OptionalExtension, Params};
 use sha2::{Digest, Sha256};
 
-/// Anything in the schema that belongs to the host or speaks of what does, beside the ledger itself.
-const FOREIGN: &str = "SELECT name FROM sqlite_schema WHERE name <> '_rowhouse_migrations'
-    AND tbl_name <> '_rowhouse_migrations' AND (instr(lower(coalesce(sql, '')), ?1) > 0
+/// Anything in the schema that belongs to the host or speaks of what does, beside the host's two tables.
+const FOREIGN: &str = "SELECT name FROM sqlite_schema
+    WHERE name NOT IN ('_rowhouse_migrations', '_rowhouse_versions')
+    AND tbl_name NOT IN ('_rowhouse_migrations', '_rowhouse_versions') AND (instr(lower(coalesce(sql, '')), ?1) > 0
     OR instr(lower(name), ?1) > 0) LIMIT 1";
 
-/// How often the ledger's table is there, with nothing attached to it.
-const LEDGERS: &str =
-    "SELECT count(*) FROM sqlite_schema WHERE tbl_name = '_rowhouse_migrations' AND type = 'table'
-    AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE tbl_name = '_rowhouse_migrations' AND type <> 'table')";
+/// How many of the host's two tables are there, with nothing attached to them.
+const HOSTS: &str = "SELECT count(*) FROM sqlite_schema WHERE type = 'table'
+    AND name IN ('_rowhouse_migrations', '_rowhouse_versions') AND NOT EXISTS (SELECT 1 FROM sqlite_schema
+    WHERE tbl_name IN ('_rowhouse_migrations', '_rowhouse_versions') AND type <> 'table')";
 
 /// Everything that is not this tenant's. The table of the last keys comes into being with the first table
 /// that needs it, whosever it is.
@@ -61,13 +62,13 @@ pub(super) fn check(conn: &mut Conn, before: &Before) -> Result<(), Failure> {
     }
 }
 
-/// Nothing but the ledger may have or name the host's prefix.
+/// Nothing but the host's own tables may have or name the host's prefix.
 fn check_file(conn: &Conn) -> Result<(), Failure> {
     if let Some(name) = first(conn, FOREIGN, [RESERVED])? {
         return Err(SqlError::Denied(format!("`{name}` uses names that begin with {RESERVED}")).into());
     }
-    let ledgers: i64 = conn.try_as_host(|db| db.query_row(LEDGERS, [], |row| row.get(0)))?;
-    if ledgers != 1 {
+    let hosts: i64 = conn.try_as_host(|db| db.query_row(HOSTS, [], |row| row.get(0)))?;
+    if hosts != 2 {
         return Err(SqlError::Denied(format!("names that begin with {RESERVED} belong to the host")).into());
     }
     match first(conn, "PRAGMA foreign_key_check", [])? {

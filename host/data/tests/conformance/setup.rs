@@ -32,6 +32,7 @@ fn tenant(server: &DataServerName, limits: Limits) -> Arc<Tenant> {
         addresses: vec![],
         url_prefix: true,
         settings: Default::default(),
+        outbound: vec![],
         locale: "en".into(),
         time_zone: "UTC".into(),
         release: None,
@@ -121,6 +122,11 @@ impl Site {
         let site = Self { data, tenant, dialect: engine, server: name, _dir: dir };
         site.make(&site.tenant).await;
         site
+    }
+
+    /// Connections to tenants' databases that were opened so far.
+    pub(crate) async fn opened(&self) -> u64 {
+        self.data.servers().await.iter().map(|server| server.opened).sum()
     }
 
     async fn make(&self, tenant: &Arc<Tenant>) {

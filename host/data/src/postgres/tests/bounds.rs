@@ -85,7 +85,7 @@ async fn a_changed_limit_holds_at_once(room: Room) {
 
 async fn few_connections_serve_many_tenants(room: Room) {
     // The roles are what costs time: a database each would be half a minute.
-    let count = if room.scratch.is_some() { 200 } else { 12 };
+    let count = if room.scratch.is_some() { 80 } else { 12 };
     let mut sessions = Vec::new();
     for _ in 0..count {
         sessions.push(room.tenant(|limits| limits.statement_ms = 60_000).await);

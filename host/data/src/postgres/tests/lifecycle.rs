@@ -106,7 +106,7 @@ async fn a_server_that_is_away_is_noticed_when_it_is_used() {
         connections: 8,
         spares: 0,
     };
-    let engine = Engine::new(&server, &key()).unwrap();
+    let engine = Engine::new(&server, &key(), &testing::known()).unwrap();
     let tenant = testing::tenant(Limits::default());
     let refused = query(&engine.session(&tenant), "SELECT 1", vec![]).await;
     let Err(SqlError::Other { sqlstate: Some(state), message }) = refused else {

@@ -5,7 +5,7 @@ use crate::{LimitKind, MigrateError, SqlError};
 use std::time::{Duration, Instant};
 
 /// A statement that must be refused as not allowed, by every way in.
-const DENIED: [&str; 62] = [
+const DENIED: [&str; 66] = [
     "ATTACH DATABASE ':memory:' AS other",
     "ATTACH DATABASE '/etc/passwd' AS other",
     "DETACH DATABASE main",
@@ -59,6 +59,10 @@ const DENIED: [&str; 62] = [
     "DELETE FROM _rowhouse_migrations",
     "UPDATE _rowhouse_migrations SET checksum = ''",
     "INSERT INTO _rowhouse_migrations VALUES (9, 'x', 'x', 0)",
+    "SELECT * FROM _rowhouse_versions",
+    "DELETE FROM _rowhouse_versions",
+    "UPDATE _rowhouse_versions SET moved = 0",
+    "INSERT INTO _rowhouse_versions (subject, moved) VALUES ('*', 0)",
     "SELECT load_extension('/tmp/x.so')",
     "SELECT fts3_tokenizer('simple')",
     "SELECT json_patch('{}', '{}')",
@@ -247,6 +251,10 @@ async fn migrations_keep_off_the_hosts_tables() {
         &["ALTER TABLE _rowhouse_migrations RENAME TO ours"],
         &["ALTER TABLE _rowhouse_migrations ADD COLUMN x"],
         &["DROP TABLE _rowhouse_migrations"],
+        &["DROP TABLE _rowhouse_versions"],
+        &["DELETE FROM _rowhouse_versions"],
+        &["CREATE INDEX i ON _rowhouse_versions (moved)"],
+        &["CREATE TRIGGER t AFTER UPDATE ON _rowhouse_versions BEGIN SELECT 1; END"],
         &["DELETE FROM _rowhouse_migrations"],
         &["CREATE TABLE copy AS SELECT * FROM _rowhouse_migrations"],
         &["INSERT INTO sqlite_master VALUES ('table', 'x', 'x', 0, 'x')"],
@@ -271,7 +279,7 @@ async fn migrations_keep_off_the_hosts_tables() {
     let mut names =
         raw.prepare("SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY 1").unwrap();
     let names: Vec<String> = names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
-    assert_eq!(names, ["_rowhouse_migrations", "article"]);
+    assert_eq!(names, ["_rowhouse_migrations", "_rowhouse_versions", "article"]);
 }
 
 /// A schema made by other means (an archive, a repair by hand) can't be used to reach the host's tables.

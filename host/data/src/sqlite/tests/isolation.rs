@@ -71,6 +71,7 @@ impl Pair {
         dump(&format!("SELECT * FROM {victim}latest"));
         dump(&format!("SELECT * FROM sqlite_sequence WHERE name NOT LIKE '{own}%' ORDER BY name"));
         dump(&format!("SELECT * FROM _rowhouse_migrations WHERE tenant <> '{}'", self.attacker.id));
+        dump(&format!("SELECT * FROM _rowhouse_versions WHERE tenant <> '{}'", self.attacker.id));
         dump(&format!("SELECT * FROM _rowhouse_tenants WHERE id <> '{}'", self.attacker.id));
         rest
     }
@@ -109,7 +110,7 @@ impl Pair {
 }
 
 /// Statements on the victim's tables by their real names.
-const ATTACKS: [&str; 42] = [
+const ATTACKS: [&str; 44] = [
     "SELECT * FROM {neighbour}article",
     "SELECT count(*) FROM {neighbour}article",
     "SELECT 1 FROM {neighbour}article",
@@ -148,6 +149,8 @@ const ATTACKS: [&str; 42] = [
     "UPDATE sqlite_sequence SET seq = 99",
     "SELECT * FROM _rowhouse_tenants",
     "DELETE FROM _rowhouse_migrations",
+    "DELETE FROM _rowhouse_versions",
+    "UPDATE _rowhouse_versions SET moved = 0",
     "SELECT name FROM pragma_table_list",
     "SELECT name FROM dbstat",
     "DROP TABLE {neighbour}article",

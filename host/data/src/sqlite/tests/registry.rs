@@ -118,7 +118,12 @@ async fn a_crash_leaves_nothing_half_done() {
     for name in ["farm.db", "farm.db-wal"] {
         std::fs::copy(room.dir.path().join("servers").join(name), after.path().join(name)).unwrap();
     }
-    let engine = Engine::shared(&DataConfig::new(after.path()), after.path().join("farm.db")).unwrap();
+    let engine = Engine::shared(
+        &DataConfig::new(after.path()),
+        after.path().join("farm.db"),
+        &crate::testing::known(),
+    )
+    .unwrap();
     let again = Room { data: Door::Shared(engine), dir: after };
     assert_eq!(again.data.registry().contents(tenant.id).await.unwrap(), before);
     let mut revived = again.data.open(&tenant);
