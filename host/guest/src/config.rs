@@ -1,5 +1,6 @@
 //! What the operator decides about the engine as a whole.
 
+use rowhouse_base::Network;
 use std::path::PathBuf;
 
 /// Settings of the guest room. Limits of a single tenant are in [`rowhouse_base::Limits`].
@@ -13,6 +14,8 @@ pub struct GuestConfig {
     pub queue_ms: u32,
     /// Folder of compiled code. It holds native code: it must belong to the server's user alone.
     pub compiled_dir: PathBuf,
+    /// Networks that guests may reach though they are not public.
+    pub outbound_networks: Vec<Network>,
     /// The largest component that may be pushed, in bytes.
     pub max_module_bytes: u64,
 }
@@ -25,6 +28,7 @@ impl Default for GuestConfig {
             max_memory_bytes: 256 << 20,
             queue_ms: 5_000,
             compiled_dir: PathBuf::from("compiled"),
+            outbound_networks: Vec::new(),
             // A Python guest has 20 MB.
             max_module_bytes: 64 << 20,
         }

@@ -199,7 +199,7 @@ impl<T> Drop for AbortOnDrop<T> {
     }
 }
 
-/// Advances the engine's epoch from a thread of its own: as an async task it would be starved by the
+/// Advances the engines' epochs from a thread of its own: as an async task it would be starved by the
 /// very guests it must interrupt. Sleeps while no guest runs.
 pub(crate) struct Ticker {
     shared: Arc<TickerShared>,
@@ -214,14 +214,15 @@ struct TickerShared {
 }
 
 impl Ticker {
-    pub(crate) fn start(engine: Engine) -> std::io::Result<Self> {
+    pub(crate) fn start(engines: [Engine; 2]) -> std::io::Result<Self> {
         let shared = Arc::new(TickerShared {
             running: AtomicUsize::new(0),
             asleep: AtomicBool::new(false),
             stop: AtomicBool::new(false),
         });
         let theirs = Arc::clone(&shared);
-        let thread = thread::Builder::new().name("epoch-ticker".into()).spawn(move || theirs.run(&engine))?;
+        let thread =
+            thread::Builder::new().name("epoch-ticker".into()).spawn(move || theirs.run(&engines))?;
         let unpark = thread.thread().clone();
         Ok(Self { shared, thread: Some(thread), unpark })
     }
@@ -237,7 +238,7 @@ impl Ticker {
 }
 
 impl TickerShared {
-    fn run(&self, engine: &Engine) {
+    fn run(&self, engines: &[Engine]) {
         let mut idle = 0_u32;
         while !self.stop.load(Ordering::SeqCst) {
             if self.running.load(Ordering::SeqCst) > 0 {
@@ -259,7 +260,7 @@ impl TickerShared {
                 idle = 0;
             }
             thread::sleep(TICK);
-            engine.increment_epoch();
+            engines.iter().for_each(Engine::increment_epoch);
         }
     }
 }

@@ -1,9 +1,10 @@
-//! The one wasmtime engine of the process.
+//! How a wasmtime engine is set up. [`crate::machine`] makes the two of the process and keeps them apart.
 //!
-//! Mixing engines in one process was an advisory once, so there is one, and Winch is not used. Slots
-//! of the pool are counted so that admission, which waits, is always narrower than the pool, which errs.
+//! Winch is not used. Slots of the pool are counted so that admission, which waits, is always narrower than
+//! the pool, which errs.
 
 use crate::config::GuestConfig;
+use crate::machine::Concurrency;
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 /// Bytes of a slot's memory and stack that stay resident between guests: zeroing this much is cheaper
@@ -29,32 +30,38 @@ const TABLE_ELEMENTS: usize = 20_000;
 /// Share of slots a typical component takes more than one of.
 const SPARE: u32 = 4;
 
+/// What the machine gives the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EngineFacts {
+    /// Guests that the pool has room for. Fewer than configured where the address space can't hold as many.
+    pub instances: u32,
+    /// Whether the kernel tells which pages a guest wrote (Linux 6.7). Without it a fresh guest takes twice the time.
+    pub pagemap_scan: bool,
+}
+
+/// Makes an engine, looks at it and lets go of it.
+///
+/// # Errors
+/// wasmtime's own, where not even the smallest pool fits.
+pub(crate) fn look(config: &GuestConfig) -> wasmtime::Result<EngineFacts> {
+    let pagemap_scan = PoolingAllocationConfig::is_pagemap_scan_available();
+    Ok(EngineFacts { instances: build(config, Concurrency::With)?.instances, pagemap_scan })
+}
+
 /// An engine and how many guests it has room for.
 pub(crate) struct SizedEngine {
     pub(crate) engine: Engine,
-    instances: u32,
-}
-
-impl SizedEngine {
-    /// Guests that may be kept for another request: a quarter of the slots.
-    pub(crate) fn kept(&self) -> u32 {
-        self.instances / 4
-    }
-
-    /// Guests that may run at once: the other slots, so that a kept one never takes a running one's.
-    pub(crate) fn running(&self) -> u32 {
-        self.instances - self.kept()
-    }
+    pub(crate) instances: u32,
 }
 
 /// Makes the engine, with fewer slots where the machine's address space can't hold as many as asked.
 ///
 /// # Errors
 /// wasmtime's own, where not even the smallest pool fits.
-pub(crate) fn build(config: &GuestConfig) -> wasmtime::Result<SizedEngine> {
+pub(crate) fn build(config: &GuestConfig, concurrency: Concurrency) -> wasmtime::Result<SizedEngine> {
     let mut instances = config.instances.max(1);
     loop {
-        match Engine::new(&settings(config, instances)) {
+        match Engine::new(&settings(config, concurrency, instances)) {
             Ok(engine) => return Ok(SizedEngine { engine, instances }),
             Err(error) if instances > 8 => {
                 let fewer = instances / 2;
@@ -69,7 +76,7 @@ pub(crate) fn build(config: &GuestConfig) -> wasmtime::Result<SizedEngine> {
     }
 }
 
-fn settings(config: &GuestConfig, instances: u32) -> Config {
+fn settings(config: &GuestConfig, concurrency: Concurrency, instances: u32) -> Config {
     let max_memory = usize::try_from(config.max_memory_bytes).unwrap_or(usize::MAX);
     let many = instances.saturating_mul(SPARE);
     let mut pool = PoolingAllocationConfig::new();
@@ -96,7 +103,8 @@ fn settings(config: &GuestConfig, instances: u32) -> Config {
     let mut settings = Config::new();
     settings
         .wasm_component_model(true)
-        .wasm_component_model_async(true)
+        .wasm_component_model_async(concurrency == Concurrency::With)
+        .concurrency_support(concurrency == Concurrency::With)
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(8))
         .epoch_interruption(true)
         .memory_init_cow(true)

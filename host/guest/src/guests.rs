@@ -1,40 +1,40 @@
-//! The room's front: one engine, its modules, and the ways into a guest.
+//! The room's front: the engines, their modules, and the ways into a guest.
 
 use crate::admission::{Admission, Place};
+use crate::changes::Changes;
 use crate::config::GuestConfig;
 use crate::cpu::{BackLane, Meter, Ticker, TickerGuard};
+use crate::host::outgoing::Exits;
 use crate::invoke::body::Capped;
 use crate::invoke::{Call, Ended, Reply, fast, fields, http02, http03, streamed};
-use crate::module::compiled::CompiledStore;
+use crate::machine::Machines;
 use crate::module::registry::Registry;
 use crate::module::{Handler, Module};
-use crate::store::{GuestState, StoreMaker};
+use crate::store::{Errand, GuestState};
+use crate::trace::Trace;
 use crate::warm::{Instance, Kept, Warm};
-use crate::{BodyError, GuestError, LimitHit, engine, linker};
+use crate::{BodyError, GuestError, LimitHit, engine};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http_body_util::BodyExt;
-use rowhouse_base::{Limits, Shares};
+use rowhouse_base::Limits;
 use rowhouse_data::Data;
 use rowhouse_tenant::Tenant;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::oneshot;
-use wasmtime::component::Linker;
-use wasmtime::{Engine, Store};
+use wasmtime::Store;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 
 mod prepare;
 
 /// Runs guests. One per process.
 pub struct Guests {
-    engine: Engine,
-    linker: Linker<GuestState>,
-    stores: StoreMaker,
+    machines: Machines,
     modules: Registry,
-    compiled: CompiledStore,
     admission: Arc<Admission>,
     warm: Arc<Warm>,
     back: Arc<BackLane>,
@@ -69,32 +69,34 @@ struct Running {
 }
 
 impl Guests {
-    /// Sets up the engine, the linker and the threads.
+    /// Sets up the engines and the threads.
     ///
     /// # Errors
     /// Where the machine has no room for even a small pool, or the folder of compiled code can't be used.
     pub fn new(config: &GuestConfig, data: Arc<Data>) -> Result<Arc<Self>, SetupError> {
-        let wasm = |error: wasmtime::Error| SetupError(format!("{error:#}"));
         let io = |error: std::io::Error| SetupError(error.to_string());
-        let sized = engine::build(config).map_err(wasm)?;
-        let (running, kept) = (sized.running(), sized.kept());
-        let engine = sized.engine;
-        let linker = linker::build(&engine).map_err(wasm)?;
-        let compiled = CompiledStore::open(&engine, &config.compiled_dir)
+        let exits =
+            Exits::new(config.outbound_networks.clone()).map_err(|error| SetupError(error.to_string()))?;
+        let machines = Machines::new(config, &data, &exits)
             .map_err(|error| SetupError(rowhouse_base::Chain(&error).to_string()))?;
         let patience = Duration::from_millis(config.queue_ms.into());
         Ok(Arc::new(Self {
-            stores: StoreMaker { engine: engine.clone(), data, shares: Shares::default() },
             modules: Registry::new(),
-            compiled,
-            admission: Admission::new(running, patience),
-            warm: Arc::new(Warm::new(kept)),
+            admission: Admission::new(machines.running(), patience),
+            warm: Arc::new(Warm::new(machines.kept())),
             back: Arc::new(BackLane::start().map_err(io)?),
-            ticker: Arc::new(Ticker::start(engine.clone()).map_err(io)?),
+            ticker: Arc::new(Ticker::start(machines.engines()).map_err(io)?),
             max_module_bytes: config.max_module_bytes,
-            linker,
-            engine,
+            machines,
         }))
+    }
+
+    /// What this machine would give an engine with these settings. Starts no threads and touches no folder.
+    ///
+    /// # Errors
+    /// Where the machine has no room for even a small pool.
+    pub fn look(config: &GuestConfig) -> Result<engine::EngineFacts, SetupError> {
+        engine::look(config).map_err(|error| SetupError(format!("{error:#}")))
     }
 
     /// Lets go of instances that were kept for too long. To be called about once a second.
@@ -118,22 +120,22 @@ impl Guests {
     }
 
     async fn handle_fast(&self, module: Arc<Module>, call: Call) -> Result<Reply, GuestError> {
-        let Call { tenant, visitor, request } = call;
+        let Call { tenant, visitor, trace, request } = call;
         let limits = Arc::clone(&tenant.limits);
         let (mut parts, body) = request.into_parts();
         fields::strip(&mut parts.headers, false);
         // The body is read before a place is taken: a slow visitor must not hold one.
         let body = collect(body, &limits).await?;
         let running = self.enter(&tenant).await?;
-        let user = visitor.user.clone();
-        let begun = match self.warm.take(&tenant) {
+        let stores = &module.machine.stores;
+        let changes = stores.changes(&tenant);
+        let errand = errand(&tenant, &visitor, trace.as_ref(), &changes);
+        let begun = match self.warm.take(&tenant, trace.as_ref()) {
             Some(Kept::Fast(mut instance)) => {
-                self.stores.renew(&mut instance.store, &tenant, user);
+                stores.renew(&mut instance.store, errand);
                 Begun::Again(instance)
             }
-            Some(Kept::Http02(_)) | None => {
-                Begun::Fresh(self.stores.for_tenant(&tenant, user, module.uses_files).await?)
-            }
+            Some(Kept::Http02(_)) | None => Begun::Fresh(stores.for_tenant(errand, module.uses_files).await?),
         };
         let meter = begun.meter();
         let request = fast::request(&parts, visitor, body);
@@ -146,26 +148,26 @@ impl Guests {
                 Begun::Fresh(store) => fast::instantiate(pre, store, &limits).await?,
             };
             let answer = fast::run(&mut instance, request, &limits).await?;
-            warm.keep(&tenant, Kept::Fast(instance));
+            warm.keep(&tenant, trace, Kept::Fast(instance));
             Ok(answer)
         };
-        let (response, usage) = self.limited(meter, wall, running, work).await?;
+        let (response, usage) = self.limited(meter, wall, running, Some(changes), work).await?;
         Ok(Reply { response, usage: Some(usage) })
     }
 
     async fn handle_http(&self, module: Arc<Module>, call: Call) -> Result<Reply, GuestError> {
-        let Call { tenant, visitor, request } = call;
+        let Call { tenant, visitor, trace, request } = call;
         let limits = Arc::clone(&tenant.limits);
         let running = self.enter(&tenant).await?;
-        let user = visitor.user.clone();
-        let begun = match self.warm.take(&tenant) {
+        let stores = &module.machine.stores;
+        let changes = stores.changes(&tenant);
+        let errand = errand(&tenant, &visitor, trace.as_ref(), &changes);
+        let begun = match self.warm.take(&tenant, trace.as_ref()) {
             Some(Kept::Http02(mut instance)) => {
-                self.stores.renew(&mut instance.store, &tenant, user);
+                stores.renew(&mut instance.store, errand);
                 Begun::Again(instance)
             }
-            Some(Kept::Fast(_)) | None => {
-                Begun::Fresh(self.stores.for_tenant(&tenant, user, module.uses_files).await?)
-            }
+            Some(Kept::Fast(_)) | None => Begun::Fresh(stores.for_tenant(errand, module.uses_files).await?),
         };
         let meter = begun.meter();
         let (scheme, request) = for_wasi(request, &visitor, &limits)?;
@@ -181,7 +183,7 @@ impl Guests {
                         Begun::Fresh(store) => http02::instantiate(pre, store, &theirs).await?,
                     };
                     let usage = http02::run(&mut instance, request, scheme, head, &theirs).await?;
-                    warm.keep(&tenant, Kept::Http02(instance));
+                    warm.keep(&tenant, trace, Kept::Http02(instance));
                     Ok(usage)
                 }
                 (Handler::Http03(pre), Begun::Fresh(store)) => {
@@ -190,8 +192,8 @@ impl Guests {
                 (Handler::Http03(_), Begun::Again(_)) | (Handler::Fast(_), _) => Err(lane_changed()),
             }
         };
-        let guest = Box::pin(self.limited(meter, wall, running, work));
-        let (response, usage) = streamed::answer(guest, answer, &limits).await?;
+        let guest = Box::pin(self.limited(meter, wall, running, Some(Arc::clone(&changes)), work));
+        let (response, usage) = streamed::answer(guest, answer, &changes, &limits).await?;
         Ok(Reply { response, usage })
     }
 
@@ -201,29 +203,58 @@ impl Guests {
     }
 
     /// Wraps a guest's work in its limits: panics stop here, the wall clock ends it, CPU time is
-    /// counted, and what it holds is given back at its end, however that comes.
+    /// counted, what it changed is made known, and what it holds is given back at its end, however that
+    /// comes.
     fn limited<T: Send + 'static>(
         &self,
         meter: Arc<Meter>,
         wall: Duration,
         running: Running,
+        changes: Option<Arc<Changes>>,
         work: impl Future<Output = Ended<T>> + Send + 'static,
     ) -> impl Future<Output = Ended<T>> + Send + 'static {
         let back = Arc::clone(&self.back);
         async move {
             let caught = AssertUnwindSafe(work).catch_unwind();
-            let ended = tokio::time::timeout(wall, back.drive(&meter, caught)).await;
+            let ended = within(wall, back.drive(&meter, caught)).await;
             drop(running);
+            if let Some(changes) = changes {
+                changes.settle().await;
+            }
             match ended {
-                Ok(Some(Ok(ended))) => ended,
-                Ok(Some(Err(panic))) => Err(GuestError::Host(format!("panicked: {}", panic_text(&*panic)))),
-                Ok(None) => Err(GuestError::Host("the guest's thread is gone".into())),
-                Err(_elapsed) => {
+                Some(Some(Ok(ended))) => ended,
+                Some(Some(Err(panic))) => Err(GuestError::Host(format!("panicked: {}", panic_text(&*panic)))),
+                Some(None) => Err(GuestError::Host("the guest's thread is gone".into())),
+                None => {
                     let millis = u32::try_from(wall.as_millis()).unwrap_or(u32::MAX);
                     Err(GuestError::Limit(LimitHit::Wall(millis)))
                 }
             }
         }
+    }
+}
+
+/// What the work comes to; none where the wall clock ended it. Most guests end at their first poll, before there
+/// is a timer.
+async fn within<F: Future>(wall: Duration, work: F) -> Option<F::Output> {
+    let mut work = std::pin::pin!(work);
+    match std::future::poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => tokio::time::timeout(wall, work).await.ok(),
+    }
+}
+
+fn errand(
+    tenant: &Arc<Tenant>,
+    visitor: &crate::Visitor,
+    trace: Option<&Arc<Trace>>,
+    changes: &Arc<Changes>,
+) -> Errand {
+    Errand {
+        tenant: Arc::clone(tenant),
+        user: visitor.user.clone(),
+        trace: trace.map(Arc::clone),
+        changes: Arc::clone(changes),
     }
 }
 

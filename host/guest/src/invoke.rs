@@ -11,7 +11,7 @@ pub(crate) mod http03;
 pub(crate) mod streamed;
 
 use crate::store::GuestState;
-use crate::{GuestError, RequestBody, ResponseBody, Visitor};
+use crate::{GuestError, RequestBody, ResponseBody, Trace, Visitor};
 use rowhouse_tenant::Tenant;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +23,8 @@ pub struct Call {
     pub tenant: Arc<Tenant>,
     /// Who looks, and from where.
     pub visitor: Visitor,
+    /// What the answer is made from is noted here.
+    pub trace: Option<Arc<Trace>>,
     /// The request, without anything the guest must not see (session cookies).
     pub request: http::Request<RequestBody>,
 }
@@ -46,6 +48,8 @@ pub struct Usage {
     pub statements: u32,
     /// Time in SQL, waiting included.
     pub sql: Duration,
+    /// Outbound HTTP requests, refused ones included.
+    pub outbound: u32,
 }
 
 impl Usage {
@@ -57,6 +61,7 @@ impl Usage {
             peak_memory: state.limiter.peak(),
             statements: db.map_or(0, rowhouse_data::TenantDb::statements),
             sql: db.map_or(Duration::ZERO, rowhouse_data::TenantDb::sql_time),
+            outbound: state.outbound_requests(),
         }
     }
 }

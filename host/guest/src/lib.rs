@@ -6,6 +6,7 @@
 //! knows statuses or pages: a request that can't be answered ends as a [`GuestError`].
 
 mod admission;
+mod changes;
 mod config;
 mod cpu;
 mod engine;
@@ -16,14 +17,18 @@ mod invoke;
 mod limiter;
 mod linker;
 mod log;
+mod machine;
 mod module;
 mod store;
+mod trace;
 mod warm;
 
 pub use config::GuestConfig;
+pub use engine::EngineFacts;
 pub use error::{GuestError, LimitHit};
 pub use guests::Guests;
 pub use invoke::body::{BodyError, RequestBody, ResponseBody};
 pub use invoke::{Call, Reply, Usage};
 pub use module::check::{Faults, Lane, ModuleFacts};
 pub use store::{SignedInUser, Visitor};
+pub use trace::Trace;

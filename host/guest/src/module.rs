@@ -4,10 +4,12 @@ pub(crate) mod check;
 pub(crate) mod compiled;
 pub(crate) mod registry;
 
+use crate::machine::Machine;
 use crate::store::GuestState;
 use check::Lane;
 use rowhouse_bindings::site::{handler, upgrade};
-use wasmtime::component::{Component, Linker};
+use std::sync::Arc;
+use wasmtime::component::Component;
 use wasmtime_wasi_http::{p2, p3};
 
 /// How a module answers requests, pre-linked.
@@ -22,6 +24,8 @@ pub(crate) enum Handler {
 
 /// A compiled and linked module. Shared by all requests that run it.
 pub(crate) struct Module {
+    /// Where it was linked; its stores come from there.
+    pub(crate) machine: Arc<Machine>,
     pub(crate) handler: Handler,
     pub(crate) upgrade: Option<upgrade::UpgradePre<GuestState>>,
     /// Whether it can open files at all; those that can't save opening their folder.
@@ -33,12 +37,8 @@ impl Module {
     ///
     /// # Errors
     /// wasmtime's own, where an import has another type than the host's.
-    pub(crate) fn link(
-        linker: &Linker<GuestState>,
-        component: &Component,
-        lane: Lane,
-    ) -> wasmtime::Result<Self> {
-        let pre = linker.instantiate_pre(component)?;
+    pub(crate) fn link(machine: Arc<Machine>, component: &Component, lane: Lane) -> wasmtime::Result<Self> {
+        let pre = machine.linker().instantiate_pre(component)?;
         let names = check::Names::of(component);
         let upgrade = if names.exports_track(check::UPGRADE) {
             Some(upgrade::UpgradePre::new(pre.clone())?)
@@ -50,6 +50,7 @@ impl Module {
             Lane::Http02 => Handler::Http02(p2::bindings::ProxyPre::new(pre)?),
             Lane::Http03 => Handler::Http03(p3::bindings::ServicePre::new(pre)?),
         };
-        Ok(Self { handler, upgrade, uses_files: names.imports_track("wasi:filesystem/preopens@0.2") })
+        let uses_files = names.imports_track("wasi:filesystem/preopens@0.2");
+        Ok(Self { machine, handler, upgrade, uses_files })
     }
 }

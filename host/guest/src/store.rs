@@ -1,11 +1,13 @@
 //! What a guest's store holds. It is built from one tenant for one piece of work and dropped with it:
 //! no field is ever set to another tenant's.
 
+use crate::changes::Changes;
 use crate::cpu::Meter;
 use crate::host::files::FilesMeterSlot;
-use crate::host::outgoing::Outgoing;
+use crate::host::outgoing::{Exits, Outgoing};
 use crate::limiter::MemoryLimiter;
 use crate::log::GuestLog;
+use crate::trace::Trace;
 use crate::{GuestError, LimitHit};
 use rowhouse_base::id::UserId;
 use rowhouse_base::{Limits, Shares};
@@ -55,6 +57,20 @@ pub(crate) struct Scope {
     pub(crate) db: TenantDb,
     pub(crate) user: Option<SignedInUser>,
     pub(crate) tags: Vec<String>,
+    /// Tags purged so far.
+    pub(crate) purges: u32,
+    pub(crate) trace: Option<Arc<Trace>>,
+    pub(crate) changes: Arc<Changes>,
+}
+
+/// For whom a guest works.
+pub(crate) struct Errand {
+    pub(crate) tenant: Arc<Tenant>,
+    pub(crate) user: Option<SignedInUser>,
+    /// What the answer is made from, where somebody wants to know.
+    pub(crate) trace: Option<Arc<Trace>>,
+    /// What is changed on the way.
+    pub(crate) changes: Arc<Changes>,
 }
 
 /// The data of a guest's store.
@@ -74,7 +90,8 @@ pub(crate) struct GuestState {
 pub(crate) struct StoreMaker {
     pub(crate) engine: Engine,
     pub(crate) data: Arc<Data>,
-    pub(crate) shares: Shares,
+    pub(crate) shares: Arc<Shares>,
+    pub(crate) exits: Arc<Exits>,
 }
 
 impl StoreMaker {
@@ -84,21 +101,22 @@ impl StoreMaker {
     /// [`GuestError::Host`] where the tenant's folder can't be opened.
     pub(crate) async fn for_tenant(
         &self,
-        tenant: &Arc<Tenant>,
-        user: Option<SignedInUser>,
+        errand: Errand,
         with_files: bool,
     ) -> Result<Store<GuestState>, GuestError> {
+        let tenant = &Arc::clone(&errand.tenant);
         let (mut wasi, log) = sandbox_of(tenant);
         let mut files = None;
         if with_files {
             let folder = self.data.files(tenant).await.map_err(|error| host_error(&error))?;
             wasi.preopened_dir(&folder.path, "/files", FsPerms::ReadWrite)
                 .map_err(|error| GuestError::Host(format!("open the tenant's files: {error:#}")))?;
-            files = Some(FilesMeterSlot::new(folder.meter));
+            files = Some(FilesMeterSlot::new(folder.meter, &errand));
         }
-        let (scope, meter) = self.scope(tenant, user);
+        let (scope, meter) = self.scope(errand);
         let mut store = self.assemble(wasi, meter, &tenant.limits);
         let state = store.data_mut();
+        state.outgoing.begin(tenant);
         state.scope = Some(scope);
         state.files = files;
         state.log = Some(log);
@@ -107,27 +125,35 @@ impl StoreMaker {
 
     /// Makes a store that has served a request ready for another one of the same tenant: everything that
     /// belongs to one request is made anew, as for a new store.
-    pub(crate) fn renew(
-        &self,
-        store: &mut Store<GuestState>,
-        tenant: &Arc<Tenant>,
-        user: Option<SignedInUser>,
-    ) {
-        let (scope, meter) = self.scope(tenant, user);
+    pub(crate) fn renew(&self, store: &mut Store<GuestState>, errand: Errand) {
         let state = store.data_mut();
+        if let Some(files) = &mut state.files {
+            files.renew(&errand);
+        }
+        if let Some(log) = &state.log {
+            log.refill(errand.tenant.limits.log_bytes);
+        }
+        state.outgoing.begin(&errand.tenant);
+        let (scope, meter) = self.scope(errand);
         state.scope = Some(scope);
         state.meter = meter;
-        if let Some(log) = &state.log {
-            log.refill(tenant.limits.log_bytes);
-        }
         store.set_epoch_deadline(1);
     }
 
-    fn scope(&self, tenant: &Arc<Tenant>, user: Option<SignedInUser>) -> (Scope, Arc<Meter>) {
+    /// Where the changes of a piece of work are gathered.
+    pub(crate) fn changes(&self, tenant: &Arc<Tenant>) -> Arc<Changes> {
+        Changes::new(Arc::clone(&self.data), Arc::clone(tenant))
+    }
+
+    fn scope(&self, errand: Errand) -> (Scope, Arc<Meter>) {
+        let Errand { tenant, user, trace, changes } = errand;
         let share = self.shares.of(tenant.id);
-        let db = self.data.open(tenant).billed_to(Arc::clone(&share));
-        let scope = Scope { db, tenant: Arc::clone(tenant), user, tags: Vec::new() };
-        (scope, Meter::new(tenant.limits.cpu(), Some(share)))
+        let mut db = self.data.open(&tenant).billed_to(Arc::clone(&share));
+        if let Some(trace) = &trace {
+            db = db.logged_to(Arc::clone(trace.reads()));
+        }
+        let meter = Meter::new(tenant.limits.cpu(), Some(share));
+        (Scope { db, tenant, user, tags: Vec::new(), purges: 0, trace, changes }, meter)
     }
 
     /// A store that belongs to no tenant, for reading a module's schema: every host call traps in it.
@@ -152,7 +178,7 @@ impl StoreMaker {
             scope: None,
             wasi: wasi.build(),
             http,
-            outgoing: Outgoing,
+            outgoing: Outgoing::new(Arc::clone(&self.exits)),
             files: None,
             table,
             limiter: MemoryLimiter::new(limits),
@@ -214,6 +240,13 @@ impl GuestState {
     /// Lets go of everything that belongs to the request that was answered.
     pub(crate) fn end_request(&mut self) {
         self.scope = None;
+        self.outgoing.end();
+    }
+
+    /// Outbound HTTP requests of the request being served, refused ones included. A page that sent any depends
+    /// on more than its tenant's data.
+    pub(crate) fn outbound_requests(&self) -> u32 {
+        self.outgoing.requests()
     }
 
     /// The tags of the page, leaving none behind.

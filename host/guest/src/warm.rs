@@ -4,15 +4,19 @@
 //! and the revision it was made for and of nothing else: it is found by the tenant's id, and thrown away
 //! where digest or revision differ. It is kept only after an answer without trap, with no open resource,
 //! and only as often and as long as the policy allows. What the guest left in its own memory is the
-//! guest's affair; everything the host keeps for a request is made anew.
+//! guest's affair; everything the host keeps for a request is made anew. Where the answer may be kept, it
+//! inherits what the instance's earlier answers were made from, and an instance whose memory may be out of
+//! date, or may hold what belongs to one visitor, is let go.
 
 use crate::store::GuestState;
+use crate::trace::Trace;
 use parking_lot::Mutex;
 use rowhouse_base::Digest;
 use rowhouse_base::id::TenantId;
 use rowhouse_bindings::site::handler;
 use rowhouse_tenant::Tenant;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Instant;
 use wasmtime::Store;
 use wasmtime_wasi_http::p2::bindings::Proxy;
@@ -28,11 +32,33 @@ pub(crate) struct Instance<H> {
     pub(crate) store: Store<GuestState>,
     pub(crate) handler: H,
     uses: u32,
+    past: Past,
+}
+
+/// What an instance's memory may be made from.
+enum Past {
+    /// It has answered nothing yet.
+    None,
+    /// Everything up to now.
+    Known(Arc<Trace>),
+    /// It answered where nobody took notes.
+    Unknown,
+}
+
+impl Past {
+    /// Whether an answer may come from there, and with what it is made from in its notes.
+    fn fits(&self, trace: Option<&Arc<Trace>>) -> bool {
+        match (self, trace) {
+            (Self::None, _) | (_, None) => true,
+            (Self::Known(past), Some(trace)) => trace.inherit(past),
+            (Self::Unknown, Some(_)) => false,
+        }
+    }
 }
 
 impl<H> Instance<H> {
     pub(crate) fn new(store: Store<GuestState>, handler: H) -> Self {
-        Self { store, handler, uses: 0 }
+        Self { store, handler, uses: 0, past: Past::None }
     }
 }
 
@@ -43,6 +69,13 @@ pub(crate) enum Kept {
 }
 
 impl Kept {
+    fn past(&mut self) -> &mut Past {
+        match self {
+            Self::Fast(instance) => &mut instance.past,
+            Self::Http02(instance) => &mut instance.past,
+        }
+    }
+
     fn uses(&mut self) -> &mut u32 {
         match self {
             Self::Fast(instance) => &mut instance.uses,
@@ -89,8 +122,9 @@ impl Warm {
         Self { inner: Mutex::default(), most: usize::try_from(most).unwrap_or(usize::MAX) }
     }
 
-    /// An instance that may answer this tenant's next request.
-    pub(crate) fn take(&self, tenant: &Tenant) -> Option<Kept> {
+    /// An instance that may answer this tenant's next request; the notes of that request begin with what the
+    /// instance may remember.
+    pub(crate) fn take(&self, tenant: &Tenant, trace: Option<&Arc<Trace>>) -> Option<Kept> {
         let release = tenant.release.as_ref()?;
         release.reuse?;
         let wanted = MadeFor { digest: release.digest, revision: tenant.revision };
@@ -101,9 +135,9 @@ impl Warm {
         let entries = inner.tenants.get_mut(&tenant.id)?;
         let mut found = None;
         let mut taken = 0;
-        while let Some(entry) = entries.pop() {
+        while let Some(mut entry) = entries.pop() {
             taken += 1;
-            if entry.made_for == wanted && entry.until > now {
+            if entry.made_for == wanted && entry.until > now && entry.kept.past().fits(trace) {
                 found = Some(entry.kept);
                 break;
             }
@@ -119,7 +153,7 @@ impl Warm {
     }
 
     /// Keeps an instance that has just answered, where the release's policy allows.
-    pub(crate) fn keep(&self, tenant: &Tenant, mut kept: Kept) {
+    pub(crate) fn keep(&self, tenant: &Tenant, trace: Option<Arc<Trace>>, mut kept: Kept) {
         let Some(release) = tenant.release.as_ref() else { return };
         let Some(policy) = release.reuse else { return };
         *kept.uses() = kept.uses().saturating_add(1);
@@ -129,6 +163,7 @@ impl Warm {
             return;
         }
         state.end_request();
+        *kept.past() = trace.map_or(Past::Unknown, Past::Known);
         let made_for = MadeFor { digest: release.digest, revision: tenant.revision };
         let mut inner = self.inner.lock();
         if inner.count >= self.most {

@@ -2,8 +2,9 @@
 
 use super::{Guests, Running};
 use crate::invoke::Ended;
-use crate::module::Module;
+use crate::machine::{Concurrency, Machine};
 use crate::module::check::{Faults, ModuleFacts, Names, SCHEMA, UPGRADE};
+use crate::store::Errand;
 use crate::{GuestError, Lane};
 use bytes::Bytes;
 use rowhouse_base::{Digest, Limits};
@@ -38,19 +39,22 @@ impl Guests {
             return Err(one_fault("is not a WebAssembly component: it does not begin with \\0asm".into()));
         }
         let digest = Digest::of(&bytes);
-        let component = self.component(digest, bytes).await.map_err(|error| one_fault(error.to_string()))?;
+        let (machine, component) =
+            self.component(digest, bytes).await.map_err(|error| one_fault(error.to_string()))?;
         let names = Names::of(&component);
         let mut faults = names.faults();
         let lane = names.lane();
         if faults.is_empty()
             && let Some(lane) = lane
-            && let Err(error) = Module::link(&self.linker, &component, lane)
+            && let Err(error) = machine.link(&component, lane)
         {
             faults.push(format!("can't be linked: {error:#}"));
         }
         let (true, Some(lane)) = (faults.is_empty(), lane) else { return Err(Faults(faults)) };
-        let migrations =
-            self.migrations(&component, &names).await.map_err(|error| one_fault(error.to_string()))?;
+        let migrations = self
+            .migrations(&machine, &component, &names)
+            .await
+            .map_err(|error| one_fault(error.to_string()))?;
         if let Err(error) = rowhouse_data::migrate::validate(&migrations) {
             return Err(match error {
                 MigrateError::Invalid(problems) => Faults(problems),
@@ -68,14 +72,19 @@ impl Guests {
         })
     }
 
-    async fn migrations(&self, component: &Component, names: &Names) -> Result<Vec<Migration>, GuestError> {
+    async fn migrations(
+        &self,
+        machine: &Machine,
+        component: &Component,
+        names: &Names,
+    ) -> Result<Vec<Migration>, GuestError> {
         if !names.exports_track(SCHEMA) {
             return Ok(Vec::new());
         }
         let linked = |error: wasmtime::Error| GuestError::Host(format!("link the schema: {error:#}"));
-        let pre = self.linker.instantiate_pre(component).and_then(SchemaPre::new).map_err(linked)?;
+        let pre = machine.linker().instantiate_pre(component).and_then(SchemaPre::new).map_err(linked)?;
         let limits = Limits::default();
-        let mut store = self.stores.for_nobody(&limits);
+        let mut store = machine.store_for_nobody(&limits);
         let meter = Arc::clone(&store.data().meter);
         let wall = limits.wall();
         let work = async move {
@@ -85,7 +94,7 @@ impl Guests {
             };
             called.await.map_err(|error| store.data().explain(&error, &limits))
         };
-        let found = self.limited(meter, wall, self.unqueued(), work).await?;
+        let found = self.limited(meter, wall, self.unqueued(), None, work).await?;
         Ok(found
             .into_iter()
             .map(|one| Migration {
@@ -115,9 +124,15 @@ impl Guests {
             return true;
         }
         let guests = Arc::clone(self);
-        let loaded = tokio::task::spawn_blocking(move || guests.compiled.load(&guests.engine, &digest)).await;
-        match loaded {
-            Ok(Some(component)) => self.link(digest, &component).is_ok(),
+        // Each machine has compiled what it runs and nothing else.
+        let loaded =
+            tokio::task::spawn_blocking(move || {
+                guests.machines.all().into_iter().find_map(|machine| {
+                    machine.load(&digest).map(|component| (Arc::clone(machine), component))
+                })
+            });
+        match loaded.await {
+            Ok(Some((machine, component))) => self.link(digest, &machine, &component).is_ok(),
             Ok(None) | Err(_) => false,
         }
     }
@@ -130,30 +145,34 @@ impl Guests {
         if self.is_ready(&digest) {
             return Ok(());
         }
-        let component = self.component(digest, bytes).await?;
-        self.link(digest, &component)
+        let (machine, component) = self.component(digest, bytes).await?;
+        self.link(digest, &machine, &component)
     }
 
-    fn link(&self, digest: Digest, component: &Component) -> Result<(), GuestError> {
+    fn link(&self, digest: Digest, machine: &Arc<Machine>, component: &Component) -> Result<(), GuestError> {
         let lane: Lane = Names::of(component)
             .lane()
             .ok_or_else(|| GuestError::Host(format!("release {digest} exports no handler")))?;
-        let module = Module::link(&self.linker, component, lane)
+        let module = machine
+            .link(component, lane)
             .map_err(|error| GuestError::Host(format!("link release {digest}: {error:#}")))?;
         self.modules.insert(digest, Arc::new(module));
         Ok(())
     }
 
-    async fn component(self: &Arc<Self>, digest: Digest, bytes: Bytes) -> Result<Component, GuestError> {
+    /// Compiled code, and the machine that it is for.
+    async fn component(
+        self: &Arc<Self>,
+        digest: Digest,
+        bytes: Bytes,
+    ) -> Result<(Arc<Machine>, Component), GuestError> {
         let guests = Arc::clone(self);
         let compiled = tokio::task::spawn_blocking(move || {
-            if let Some(component) = guests.compiled.load(&guests.engine, &digest) {
-                return Ok(component);
-            }
-            guests.compiled.compile(&guests.engine, &digest, &bytes)
+            let machine = guests.machines.of(Concurrency::needed_by(&bytes));
+            machine.compile(&digest, &bytes).map(|component| (Arc::clone(machine), component))
         });
         match compiled.await {
-            Ok(Ok(component)) => Ok(component),
+            Ok(Ok(compiled)) => Ok(compiled),
             Ok(Err(error)) => Err(GuestError::Trap(format!("can't be compiled: {error:#}"))),
             Err(error) => Err(GuestError::Host(format!("the compiler's thread ended: {error}"))),
         }
@@ -185,7 +204,11 @@ impl Guests {
             ..Limits::clone(&tenant.limits)
         };
         roomy.limits = Arc::new(limits.clone());
-        let mut store = self.stores.for_tenant(&Arc::new(roomy), None, module.uses_files).await?;
+        let stores = &module.machine.stores;
+        let changes = stores.changes(tenant);
+        let errand =
+            Errand { tenant: Arc::new(roomy), user: None, trace: None, changes: Arc::clone(&changes) };
+        let mut store = stores.for_tenant(errand, module.uses_files).await?;
         let meter = Arc::clone(&store.data().meter);
         let (from, to) = (from.map(str::to_owned), to.to_owned());
         let wall = limits.wall();
@@ -196,7 +219,8 @@ impl Guests {
             };
             called.await.map_err(|error| store.data().explain(&error, &limits))
         };
-        let outcome: Ended<Result<(), String>> = self.limited(meter, wall, self.unqueued(), work).await;
+        let outcome: Ended<Result<(), String>> =
+            self.limited(meter, wall, self.unqueued(), Some(changes), work).await;
         outcome?.map_err(GuestError::Upgrade)
     }
 }

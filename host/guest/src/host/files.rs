@@ -5,8 +5,11 @@
 //! below the truth; the data room counts afresh when no guest of the tenant has run for a while. Through
 //! WASI 0.3 there are no files yet: its calls would pass by this count.
 
-use crate::store::GuestState;
+use crate::changes::Changes;
+use crate::store::{Errand, GuestState};
+use crate::trace::Trace;
 use bytes::Bytes;
+use rowhouse_base::Subject;
 use rowhouse_data::FilesMeter;
 use std::sync::Arc;
 use wasmtime::component::{HasData, Resource};
@@ -19,13 +22,34 @@ use wasmtime_wasi::p2::{
 type Fd = Resource<Descriptor>;
 type Entries = Resource<types::DirectoryEntryStream>;
 
-/// The count of the tenant's folder, held by the store for as long as the guest lives.
+/// The count of the tenant's folder, held by the store for as long as the guest lives, and those who must know
+/// that files were read or changed for the request at hand.
 #[derive(Clone)]
-pub(crate) struct FilesMeterSlot(Arc<FilesMeter>);
+pub(crate) struct FilesMeterSlot {
+    meter: Arc<FilesMeter>,
+    trace: Option<Arc<Trace>>,
+    changes: Arc<Changes>,
+}
 
 impl FilesMeterSlot {
-    pub(crate) fn new(meter: Arc<FilesMeter>) -> Self {
-        Self(meter)
+    pub(crate) fn new(meter: Arc<FilesMeter>, errand: &Errand) -> Self {
+        Self { meter, trace: errand.trace.clone(), changes: Arc::clone(&errand.changes) }
+    }
+
+    /// Belongs to the next request from now on.
+    pub(crate) fn renew(&mut self, errand: &Errand) {
+        self.trace.clone_from(&errand.trace);
+        self.changes = Arc::clone(&errand.changes);
+    }
+
+    fn reads(&self) {
+        if let Some(trace) = &self.trace {
+            trace.read_files();
+        }
+    }
+
+    fn writes(&self) {
+        self.changes.note(Subject::files());
     }
 }
 
@@ -44,7 +68,11 @@ pub(crate) struct QuotaView<'a> {
 
 impl GuestState {
     pub(crate) fn quota_files(&mut self) -> QuotaView<'_> {
+        // Every way to a file's bytes or to what a folder has leads through here.
         let meter = self.files.clone();
+        if let Some(files) = &meter {
+            files.reads();
+        }
         QuotaView { inner: self.filesystem(), meter }
     }
 }
@@ -55,15 +83,23 @@ fn full() -> FsError {
 
 impl QuotaView<'_> {
     fn meter(&self) -> FsResult<&FilesMeter> {
-        self.meter.as_ref().map(|slot| &*slot.0).ok_or_else(|| types::ErrorCode::NotPermitted.into())
+        self.meter.as_ref().map(|slot| &*slot.meter).ok_or_else(|| types::ErrorCode::NotPermitted.into())
     }
 
     fn charge(&self, bytes: u64) -> FsResult<()> {
+        self.writes();
         self.meter()?.grow(bytes).map_err(|_over_quota| full())
     }
 
     fn charge_entry(&self) -> FsResult<()> {
+        self.writes();
         self.meter()?.add_file().map_err(|_over_quota| full())
+    }
+
+    fn writes(&self) {
+        if let Some(files) = &self.meter {
+            files.writes();
+        }
     }
 
     /// Size of the file at a path, none where there is no file.
@@ -97,7 +133,8 @@ impl Pollable for CountedStream {
 impl OutputStream for CountedStream {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         let wanted = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        if self.meter.0.grow(wanted).is_err() {
+        self.meter.writes();
+        if self.meter.meter.grow(wanted).is_err() {
             let error = std::io::Error::from(std::io::ErrorKind::QuotaExceeded);
             return Err(StreamError::LastOperationFailed(error.into()));
         }
@@ -169,6 +206,7 @@ impl HostDescriptor for QuotaView<'_> {
             return self.inner.open_at(fd, path_flags, path, open_flags, flags).await;
         }
         let before = self.size_at(&fd, path_flags, &path).await;
+        self.writes();
         if before.is_none() {
             self.charge_entry()?;
         }
@@ -229,6 +267,7 @@ impl HostDescriptor for QuotaView<'_> {
         access: types::NewTimestamp,
         data: types::NewTimestamp,
     ) -> FsResult<()> {
+        self.writes();
         self.inner.set_times(fd, access, data).await
     }
 
@@ -265,6 +304,7 @@ impl HostDescriptor for QuotaView<'_> {
         access: types::NewTimestamp,
         data: types::NewTimestamp,
     ) -> FsResult<()> {
+        self.writes();
         self.inner.set_times_at(fd, flags, path, access, data).await
     }
 
@@ -277,18 +317,21 @@ impl HostDescriptor for QuotaView<'_> {
     }
 
     async fn remove_directory_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
+        self.writes();
         self.inner.remove_directory_at(fd, path).await?;
         self.meter()?.remove_file();
         Ok(())
     }
 
     async fn rename_at(&mut self, fd: Fd, from: String, to_fd: Fd, to: String) -> FsResult<()> {
+        self.writes();
         self.inner.rename_at(fd, from, to_fd, to).await
     }
 
     async fn unlink_file_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
         let found =
             self.inner.stat_at(Resource::new_borrow(fd.rep()), types::PathFlags::empty(), path.clone()).await;
+        self.writes();
         self.inner.unlink_file_at(fd, path).await?;
         let meter = self.meter()?;
         meter.remove_file();

@@ -5,6 +5,7 @@
 //! moves to a task of its own and the rest is streamed.
 
 use super::{Ended, Usage, fields};
+use crate::changes::Changes;
 use crate::{GuestError, LimitHit, ResponseBody};
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
@@ -49,6 +50,7 @@ enum Step {
 pub(crate) async fn answer(
     guest: Running,
     head: oneshot::Receiver<Head>,
+    changes: &Changes,
     limits: &Limits,
 ) -> Ended<(http::Response<ResponseBody>, Option<Usage>)> {
     let mut gathering = Gathering {
@@ -61,6 +63,10 @@ pub(crate) async fn answer(
         gathered: 0,
     };
     let step = std::future::poll_fn(|cx| gathering.poll(cx)).await?;
+    if gathering.guest.is_some() {
+        // The answer leaves before the guest's end: what it says was changed must be known by then.
+        changes.settle().await;
+    }
     gathering.finish(step, limits)
 }
 

@@ -1,24 +1,24 @@
-//! Compiled code on disk, named by (engine, digest), and the threads that make it.
+//! Compiled code of one engine on disk, named by (engine, digest).
 //!
 //! The files hold native code: whoever can write them runs code in the server. So the folder belongs
 //! to the server's user alone, and loading is the one audited use of `unsafe` in the host. A file that
 //! another version of wasmtime made has another name and is never loaded.
 
 use rowhouse_base::Digest;
-use rowhouse_base::tasks::lower_priority;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-/// The folder of compiled code and its compiler threads.
+/// The folder of compiled code, and the threads that make it.
 pub(crate) struct CompiledStore {
     dir: PathBuf,
     engine_hash: u64,
-    threads: rayon::ThreadPool,
+    threads: Arc<rayon::ThreadPool>,
 }
 
 /// Why compiled code could not be kept or read.
@@ -32,12 +32,14 @@ pub(crate) enum CompiledError {
     },
     #[error("the folder of compiled code {path} can be written by others: run `chmod 700` on it")]
     OpenToOthers { path: PathBuf },
-    #[error("start the compiler's threads: {0}")]
-    Threads(String),
 }
 
 impl CompiledStore {
-    pub(crate) fn open(engine: &Engine, dir: &Path) -> Result<Self, CompiledError> {
+    pub(crate) fn open(
+        engine: &Engine,
+        dir: &Path,
+        threads: Arc<rayon::ThreadPool>,
+    ) -> Result<Self, CompiledError> {
         let folder = |source| CompiledError::Folder { path: dir.to_owned(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(folder)?;
         let mode = fs::metadata(dir).map_err(folder)?.permissions().mode();
@@ -46,11 +48,6 @@ impl CompiledStore {
         }
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        let threads = rayon::ThreadPoolBuilder::new()
-            .thread_name(|index| format!("compile-{index}"))
-            .start_handler(|_| lower_priority())
-            .build()
-            .map_err(|error| CompiledError::Threads(error.to_string()))?;
         Ok(Self { dir: dir.to_owned(), engine_hash: hasher.finish(), threads })
     }
 
