@@ -4,22 +4,26 @@
 //! to the named server only.
 
 use crate::connection::{ConnectionArgs, ServerUrl, TokenSource};
+use crate::events::Events;
 use crate::failure::{Failure, Problem, Refusal};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rowhouse_base::secret::Secret;
 use serde_json::{Map, Value, json};
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::io::Read;
 use std::time::Duration;
-use ureq::http::{HeaderValue, Method, Request, Response, header};
+use ureq::http::{HeaderName, HeaderValue, Method, Request, Response, header};
 use ureq::{AsSendBody, Body, BodyReader, SendBody};
 
 /// The media type of an archive.
 pub(crate) const ARCHIVE: &str = "application/zstd";
 const PREFIX: &str = "/-/api/v1";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// An activation for thousands of tenants answers when the last one has moved.
+/// A restore of a large site answers when its last row is there.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+/// A server ends a stream of events after 25 s; one that says nothing for longer than that is gone.
+const EVENTS_TIMEOUT: Duration = Duration::from_secs(60);
 /// Unreserved characters of RFC 3986 stay as they are; `@` does too, so that releases read well.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'@');
 /// The most items the API gives in one page.
@@ -80,6 +84,10 @@ pub(crate) struct Api {
     url: ServerUrl,
     token: Option<Secret>,
     source: TokenSource,
+    /// Seconds to wait for all servers after a change.
+    wait: Option<u8>,
+    /// What the last wait found.
+    waited: RefCell<Option<String>>,
 }
 
 impl Api {
@@ -97,12 +105,24 @@ impl Api {
             // A proxy of the environment can't reach a server on this machine.
             config = config.proxy(None);
         }
-        Ok(Self { agent: config.build().new_agent(), url: connection.url.clone(), token, source })
+        let (agent, url) = (config.build().new_agent(), connection.url.clone());
+        Ok(Self { agent, url, token, source, wait: connection.wait, waited: RefCell::new(None) })
     }
 
     /// The server's base address.
     pub(crate) fn url(&self) -> &ServerUrl {
         &self.url
+    }
+
+    /// What the last wait for all servers found, where one was asked for.
+    pub(crate) fn waited(&self) -> Option<String> {
+        self.waited.take()
+    }
+
+    /// The address of a target, with the wait where the request changes something.
+    fn address(&self, method: &Method, target: &Target) -> String {
+        let wait = self.wait.filter(|_| !method.is_safe()).map(|seconds| seconds.to_string());
+        format!("{}{}", self.url, target.clone().with("wait", wait.as_deref()).0)
     }
 
     /// True where a token goes over an unencrypted network connection.
@@ -122,7 +142,8 @@ impl Api {
         target: &Target,
         body: Option<&Value>,
     ) -> Result<Answer, Failure> {
-        let mut request = Request::builder().method(method).uri(format!("{}{}", self.url, target.0));
+        let address = self.address(&method, target);
+        let mut request = Request::builder().method(method).uri(address);
         if let Some(body) = body {
             request = request.header(header::CONTENT_TYPE, "application/json");
             self.finish(request.body(body.to_string()))
@@ -141,9 +162,10 @@ impl Api {
         length: u64,
     ) -> Result<Answer, Failure> {
         let mut bytes = bytes;
+        let address = self.address(&method, target);
         let request = Request::builder()
             .method(method)
-            .uri(format!("{}{}", self.url, target.0))
+            .uri(address)
             .header(header::CONTENT_TYPE, kind)
             .header(header::CONTENT_LENGTH, length)
             .header(header::EXPECT, "100-continue");
@@ -167,6 +189,23 @@ impl Api {
         let file = text_of(header::CONTENT_DISPOSITION).and_then(|text| text.split('"').nth(1));
         let file = file.unwrap_or_default().to_owned();
         Ok(Archive { api: self, file, body: response.into_body().into_reader() })
+    }
+
+    /// Asks for events, which are read as they come.
+    pub(crate) fn events(&self, target: &Target) -> Result<Events<'_>, Failure> {
+        let request = Request::builder().method(Method::GET).uri(format!("{}{}", self.url, target.0));
+        let request = request.body(()).map(|request| {
+            self.agent.configure_request(request).timeout_recv_body(Some(EVENTS_TIMEOUT)).build()
+        });
+        let response = self.ask(request)?;
+        let kind = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        if response.status().is_success() && kind.is_some_and(|kind| kind.starts_with("text/event-stream")) {
+            return Ok(Events::new(self, response.into_body().into_reader()));
+        }
+        match self.read(response) {
+            Ok(_) => Err(self.foreign("an answer that is no stream of events")),
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Reads a list page by page, up to `most` items, and gives it as one document.
@@ -217,6 +256,13 @@ impl Api {
     fn read(&self, mut response: Response<Body>) -> Result<Answer, Failure> {
         let status = response.status().as_u16();
         let text_of = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        if let Some(behind) = text_of(HeaderName::from_static("rowhouse-behind")) {
+            let generation = text_of(HeaderName::from_static("rowhouse-generation")).unwrap_or_default();
+            *self.waited.borrow_mut() = Some(match behind {
+                "" => format!("every server has generation {generation}"),
+                names => format!("not yet at generation {generation}: {names}"),
+            });
+        }
         let retry_after = text_of(header::RETRY_AFTER).map(str::to_owned);
         let content_type = text_of(header::CONTENT_TYPE).unwrap_or_default().to_owned();
         if (300..400).contains(&status) {
@@ -261,7 +307,7 @@ impl Api {
         Failure::Foreign { url: self.url.to_string(), what: what.to_owned() }
     }
 
-    fn unreachable(&self, error: ureq::Error) -> Failure {
+    pub(crate) fn unreachable(&self, error: ureq::Error) -> Failure {
         Failure::Unreachable { url: self.url.to_string(), source: Box::new(error) }
     }
 }

@@ -1,11 +1,14 @@
 //! The client commands, one file per noun: its arguments and what they do.
 
 mod audit;
+mod cache;
 mod data_server;
 mod documents;
 mod domain;
 mod member;
 mod module;
+mod run;
+mod server;
 mod status;
 mod tenant;
 mod token;
@@ -32,6 +35,9 @@ pub enum ClientCommand {
     /// Releases of site modules: push, activate, roll back
     #[command(subcommand)]
     Module(module::ModuleCommand),
+    /// How activations and rollbacks go on: list, show, watch, resume
+    #[command(subcommand)]
+    Run(run::RunCommand),
     /// People who can sign in
     #[command(subcommand)]
     User(user::UserCommand),
@@ -41,6 +47,12 @@ pub enum ClientCommand {
     /// Where sites keep their databases
     #[command(subcommand)]
     DataServer(data_server::DataServerCommand),
+    /// Servers of a farm
+    #[command(subcommand)]
+    Server(server::ServerCommand),
+    /// Pages kept in memory: look, and make them anew
+    #[command(subcommand)]
+    Cache(cache::CacheCommand),
     /// Who changed what, newest first
     Audit(audit::AuditArgs),
     /// Version and state of the server
@@ -74,18 +86,25 @@ pub(crate) fn run(
     if api.exposes_token() {
         screen.note(&format!("warning: the token goes to {} unencrypted; use https", api.url()))?;
     }
-    match command {
+    let done = match command {
         ClientCommand::Tenant(command) => tenant::run(command, &api, screen),
         ClientCommand::Domain(command) => domain::run(command, &api, screen),
         ClientCommand::Member(command) => member::run(command, &api, screen),
         ClientCommand::Module(command) => module::run(command, &api, screen),
+        ClientCommand::Run(command) => run::run(command, &api, screen),
         ClientCommand::User(command) => user::run(command, &api, screen),
         ClientCommand::Token(command) => token::run(command, &api, screen),
         ClientCommand::DataServer(command) => data_server::run(&command, &api, screen),
+        ClientCommand::Server(command) => server::run(&command, &api, screen),
+        ClientCommand::Cache(command) => cache::run(&command, &api, screen),
         ClientCommand::Audit(args) => audit::run(&args, &api, screen),
         ClientCommand::Status => status::run(&api, screen),
         ClientCommand::Completions { .. } | ClientCommand::Man { .. } => Ok(()),
+    };
+    if let Some(note) = api.waited() {
+        screen.note(&note)?;
     }
+    done
 }
 
 /// Does one thing for each name. Where there are several, a failure is reported and the others go on;

@@ -49,6 +49,18 @@ pub struct ConnectionArgs {
     #[arg(long, global = true, env = "ROWHOUSE_DATA", value_name = "FOLDER", help_heading = "Connection")]
     pub data: Option<PathBuf>,
 
+    /// After a change, wait until every server has it, at most so long
+    ///
+    /// The change is done either way. Servers that are behind then are named on standard error.
+    #[arg(
+        long,
+        global = true,
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u8).range(..=50),
+        help_heading = "Connection"
+    )]
+    pub wait: Option<u8>,
+
     /// Print the API's JSON instead of tables
     #[arg(long, global = true, help_heading = "Output")]
     pub json: bool,

@@ -104,7 +104,7 @@ impl Refusal {
             401 => self.token.hint(),
             403 => "the token lacks the scope for this; `rowhouse token create NAME --scope write` makes one that has it"
                 .to_owned(),
-            404 => "`rowhouse tenant list`, `module list`, `user list` and `token list` show what there is".to_owned(),
+            404 => "`rowhouse tenant list`, `module list`, `run list`, `user list` and `token list` show what there is".to_owned(),
             409 => "look at the present state first, then try again".to_owned(),
             429 | 503 => match &self.retry_after {
                 Some(seconds) => format!("try again in {seconds} s"),

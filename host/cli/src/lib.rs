@@ -8,6 +8,7 @@ mod api;
 mod commands;
 mod confirm;
 mod connection;
+mod events;
 mod failure;
 mod progress;
 mod screen;

@@ -53,6 +53,11 @@ impl Progress {
         self.0.set_position(position);
     }
 
+    /// Says what is being done.
+    pub(crate) fn say(&self, what: &str) {
+        self.0.set_message(what.to_owned());
+    }
+
     /// Bytes on their way from the server, of unknown number.
     pub(crate) fn download(screen: &mut Screen<'_>, what: &str) -> io::Result<Self> {
         let bar = ProgressBar::with_draw_target(None, target(screen));

@@ -1,6 +1,9 @@
 //! Whole commands against a stub of the server: what they ask, print, and end with.
 
 mod archives;
+mod cache;
+mod runs;
+mod servers;
 mod stub;
 
 use crate::screen::Screen;
@@ -235,6 +238,19 @@ fn some_of_several_may_fail() {
 }
 
 #[test]
+fn outbound_hosts_are_sent_as_a_whole_list() {
+    for (given, sent) in
+        [("api.example,*.example.org:8443", json!(["api.example", "*.example.org:8443"])), ("", json!([]))]
+    {
+        let server = Stub::start(|_| stub::json(200, &tenant("rowing")));
+        let ran = run(&server.url, &format!("tenant set rowing --outbound={given}"));
+        assert_eq!(ran.code, 0, "{}", ran.notes);
+        let body: Value = serde_json::from_slice(&server.asked()[0].body).unwrap();
+        assert_eq!(body, json!({ "outbound": sent }));
+    }
+}
+
+#[test]
 fn setting_sends_only_what_was_named() {
     let server = Stub::start(|_| stub::json(200, &tenant("rowing")));
     let ran = run(&server.url, "tenant set rowing tagline=a=b empty= --unset motto --url-prefix off");
@@ -283,38 +299,6 @@ fn a_component_is_pushed_and_its_digest_compared() {
     assert_eq!(core.code, 2);
     assert!(core.notes.contains("core module") && core.notes.contains("wasm32-wasip2"), "{}", core.notes);
     assert_eq!(run(&server.url, "module push /nowhere/x.wasm --name site --version 1").code, 2);
-}
-
-#[test]
-fn an_activation_is_watched_to_its_end() {
-    let server = Stub::start(|line| {
-        let running =
-            json!({"id": "a1", "release": "site@2.0.0", "state": "running", "total": 3, "moved": 1});
-        let mut over = running.clone();
-        over["state"] = json!("failed-partly");
-        over["moved"] = json!(2);
-        over["failed"] = json!([{"tenant": "chess", "error": "migration 4: no such table"}]);
-        over["finished_at"] = json!("2026-03-01T09:30:00Z");
-        stub::json(200, if line.starts_with("POST") { &running } else { &over })
-    });
-    let ran = run(&server.url, "module activate site@2.0.0");
-    assert_eq!((ran.code, ran.out.as_str()), (6, "2 of 3 sites moved to site@2.0.0\nactivation a1\n"));
-    assert!(ran.notes.contains("failed: chess: migration 4: no such table"), "{}", ran.notes);
-    assert_eq!(server.lines()[1], "GET /-/api/v1/activations/a1");
-}
-
-#[test]
-fn the_last_activation_is_rolled_back() {
-    let server = Stub::start(|line| match line.starts_with("GET") {
-        true => stub::json(200, &json!({"items": [{"id": "a9"}], "next": "c"})),
-        false => stub::json(201, &json!({"id": "b1", "state": "done", "total": 1, "moved": 1})),
-    });
-    assert_eq!(run(&server.url, "module rollback --last").code, 0);
-    assert_eq!(
-        server.lines(),
-        ["GET /-/api/v1/activations?limit=1", "POST /-/api/v1/activations/a9/rollback"]
-    );
-    assert!(Root::try_parse_from(["rowhouse", "module", "rollback"]).is_err());
 }
 
 #[test]

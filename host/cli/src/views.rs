@@ -29,6 +29,7 @@ pub(crate) struct Tenant {
     pub locale: String,
     pub time_zone: String,
     pub settings: BTreeMap<String, String>,
+    pub outbound: Vec<String>,
     pub release: Option<ReleaseLabel>,
     pub previous_release: Option<ReleaseLabel>,
     pub schema_version: Option<i64>,
@@ -101,6 +102,49 @@ pub(crate) struct DataServer {
     pub default: bool,
 }
 
+/// Counts of the output cache, of one site where it is named.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct CacheCounts {
+    pub tenant: String,
+    pub hits: u64,
+    pub misses: u64,
+    pub fills: u64,
+    pub evictions: u64,
+    pub entries: u64,
+    pub bytes: u64,
+}
+
+impl CacheCounts {
+    /// Hits of all requests that might have been one, rounded down; a dash where there was none.
+    pub(crate) fn ratio(&self) -> String {
+        let asked = u128::from(self.hits) + u128::from(self.misses);
+        match asked {
+            0 => "-".to_owned(),
+            asked => format!("{} %", u128::from(self.hits) * 100 / asked),
+        }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Flushed {
+    pub flushed: String,
+    pub addresses: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Server {
+    pub id: String,
+    pub name: String,
+    pub version: String,
+    pub state: String,
+    pub applied: u64,
+    pub behind: u64,
+    pub started_at: String,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Receipt {
@@ -148,23 +192,39 @@ pub(crate) struct Reuse {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Activation {
+pub(crate) struct Run {
     pub id: String,
     pub kind: String,
     pub release: Option<ReleaseLabel>,
     pub state: String,
     pub total: u64,
     pub moved: u64,
-    pub failed: Vec<FailedTenant>,
+    pub failed: u64,
+    pub gone: u64,
+    pub left: u64,
+    pub turns: u64,
+    pub actor: String,
+    pub rollback_of: Option<String>,
     pub started_at: String,
-    pub finished_at: Option<String>,
+    pub ended_at: Option<String>,
+}
+
+impl Run {
+    /// True while it goes on. A state that a newer server knows is over where the end has a time.
+    pub(crate) fn is_open(&self) -> bool {
+        self.ended_at.is_none() && !matches!(self.state.as_str(), "finished" | "failed")
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct FailedTenant {
+pub(crate) struct RunItem {
     pub tenant: String,
-    pub error: String,
+    pub from: Option<String>,
+    pub to: String,
+    pub state: String,
+    pub attempts: u64,
+    pub error: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

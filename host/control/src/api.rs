@@ -3,15 +3,19 @@
 //! Every handler but the OpenAPI document's takes a `auth::Permit`, so none runs without one. Errors are
 //! RFC 9457 problem details, whatever made them. What a test of coverage walks is the OpenAPI document.
 
-mod activations;
 mod archives;
 mod auth;
+mod cache;
 mod document;
+mod events;
+mod farm;
 mod input;
 mod limits;
+mod metrics;
 mod people;
 mod problem;
 mod releases;
+mod runs;
 mod servers;
 mod status;
 mod stream;
@@ -19,6 +23,8 @@ mod tenants;
 mod tokens;
 
 pub use document::document;
+pub use farm::{BEHIND, GENERATION};
+pub use metrics::metrics_router;
 pub use problem::Problem;
 
 use crate::Control;
@@ -54,14 +60,21 @@ pub fn router(control: Arc<Control>) -> Router {
         .route("/tenants/{name}/clone", post(archives::clone))
         .route("/tenants/{name}/move", post(archives::relocate))
         .route("/tenants/{name}/reset", post(archives::reset))
+        .route("/tenants/{name}/cache", get(cache::show))
+        .route("/tenants/{name}/cache/flush", post(cache::flush))
+        .route("/cache", get(cache::list))
         .route("/data-servers", get(servers::list))
+        .route("/servers", get(farm::list))
+        .route("/servers/{id}/drain", post(farm::drain))
         .route("/tenants/{name}/members", get(people::members))
         .route("/tenants/{name}/members/{user}", put(people::set_member).delete(people::remove_member))
         .route("/releases", get(releases::list).post(releases::push))
         .route("/releases/{release}", get(releases::show).delete(releases::remove))
-        .route("/activations", get(activations::list).post(activations::start))
-        .route("/activations/{id}", get(activations::show))
-        .route("/activations/{id}/rollback", post(activations::rollback))
+        .route("/runs", get(runs::list).post(runs::start))
+        .route("/runs/{id}", get(runs::show))
+        .route("/runs/{id}/events", get(events::follow))
+        .route("/runs/{id}/resume", post(runs::resume))
+        .route("/runs/{id}/rollback", post(runs::rollback))
         .route("/users", get(people::list).post(people::create))
         .route("/users/{name}", axum::routing::patch(people::change).delete(people::remove))
         .route("/users/{name}/reset-password", post(people::reset_password))
@@ -73,6 +86,7 @@ pub fn router(control: Arc<Control>) -> Router {
     Router::new()
         .nest(BASE, routes)
         .fallback(problem::not_found)
+        .layer(middleware::from_fn_with_state(Arc::clone(&control), farm::wait))
         .layer(middleware::from_fn(problem::finish))
         .with_state(control)
 }

@@ -11,6 +11,8 @@ mod operations;
 mod overview;
 mod people;
 mod releases;
+mod runs;
+mod servers;
 mod site;
 mod sites;
 mod views;
@@ -46,8 +48,10 @@ pub fn router(control: Arc<Control>, identity: Arc<Identity>) -> Router {
         .route("/-/console/tenants/{name}/properties", post(site::change_properties))
         .route("/-/console/tenants/{name}/addresses", post(site::change_addresses))
         .route("/-/console/tenants/{name}/settings", post(site::change_settings))
+        .route("/-/console/tenants/{name}/outbound", post(site::change_outbound))
         .route("/-/console/tenants/{name}/members", post(site::change_members))
         .route("/-/console/tenants/{name}/release", post(site::move_to_release))
+        .route("/-/console/tenants/{name}/flush", post(operations::flush))
         .route("/-/console/tenants/{name}/suspend", get(sites::ask_suspend).post(sites::suspend))
         .route("/-/console/tenants/{name}/resume", post(sites::resume))
         .route("/-/console/tenants/{name}/clone", post(operations::clone))
@@ -57,7 +61,12 @@ pub fn router(control: Arc<Control>, identity: Arc<Identity>) -> Router {
         .route("/-/console/releases/{release}", get(releases::show))
         .route("/-/console/releases/{release}/activate", get(releases::ask_activate).post(releases::activate))
         .route("/-/console/releases/{release}/delete", get(releases::ask_delete).post(releases::delete))
-        .route("/-/console/activations/{id}/rollback", get(releases::ask_rollback).post(releases::rollback))
+        .route("/-/console/runs", get(runs::list))
+        .route("/-/console/runs/{id}", get(runs::show))
+        .route("/-/console/runs/{id}/resume", post(runs::resume))
+        .route("/-/console/runs/{id}/rollback", get(runs::ask_rollback).post(runs::rollback))
+        .route("/-/console/servers", get(servers::list))
+        .route("/-/console/servers/{id}/drain", get(servers::ask_drain).post(servers::drain))
         .route("/-/console/users", get(people::users).post(people::create_user))
         .route("/-/console/users/{name}", get(people::user))
         .route("/-/console/users/{name}/delete", get(people::ask_delete_user).post(people::delete_user))

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use rowhouse_base::id::TenantId;
-use rowhouse_base::{DataServerName, Digest};
+use rowhouse_base::{DataServerName, Digest, Subject};
 use rowhouse_tenant::Tenant;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
@@ -37,7 +37,7 @@ pub struct Migration {
 }
 
 /// What a tenant's schema became.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SchemaState {
     /// The newest migration it has, 0 for none.
     pub version: u32,
@@ -121,6 +121,8 @@ pub struct ServerState {
     pub reachable: bool,
     /// Connections of this process to it.
     pub connections: u64,
+    /// Connections to tenants' databases that this process opened since it began.
+    pub opened: u64,
 }
 
 /// Why an archive was not taken.
@@ -197,8 +199,84 @@ pub trait TenantData: Send + Sync {
     /// Empties database and files; both are there after, with nothing in them.
     fn reset<'a>(&'a self, tenant: &'a Arc<Tenant>) -> PortFuture<'a, ()>;
 
+    /// Moves a tenant's subjects: every page that depends on one of them is made anew, on every server.
+    fn move_subjects<'a>(&'a self, tenant: &'a Arc<Tenant>, subjects: &'a [Subject]) -> PortFuture<'a, ()>;
+
     /// The data servers, each asked whether it is there.
     fn servers(&self) -> PortFuture<'_, Vec<ServerState>>;
+}
+
+/// What the output cache of this server counted since it started, and what it holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheNumbers {
+    /// Requests answered from it.
+    pub hits: u64,
+    /// Requests for which the site was asked and whose answer could have been kept.
+    pub misses: u64,
+    /// Answers kept.
+    pub fills: u64,
+    /// Pages that had to go for others.
+    pub evictions: u64,
+    /// Pages in memory; those that differ by `Vary` count once.
+    pub entries: u64,
+    /// Bytes of memory that they take.
+    pub bytes: u64,
+}
+
+/// Where a page is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct PagePlace<'a> {
+    /// `scheme://authority` by which the site was reached.
+    pub origin: &'a str,
+    /// The path on that origin below which the site lies; empty where it has the origin to itself.
+    pub base_path: &'a str,
+    /// Path and query within the site.
+    pub path: &'a str,
+}
+
+/// The output cache of this server. Nothing here waits: counts are read as they are, and forgetting in a
+/// shared level goes on behind.
+pub trait OutputCache: Send + Sync {
+    /// Of all tenants together. Those counted before never become fewer.
+    fn totals(&self) -> CacheNumbers;
+
+    /// Of one tenant; nothing where nothing of it was asked for lately.
+    fn of(&self, tenant: TenantId) -> CacheNumbers;
+
+    /// Of every tenant that was asked for lately, in no order: some ten thousand at most.
+    fn tenants(&self) -> Vec<(TenantId, CacheNumbers)>;
+
+    /// Forgets one page with all its variants, here and in the level that servers share. Other servers' memory keeps
+    /// what it has.
+    fn forget(&self, tenant: &Tenant, place: PagePlace<'_>);
+}
+
+/// How a measured number behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MeasureKind {
+    /// It only grows until the process ends.
+    Counter,
+    /// It comes and goes.
+    Gauge,
+}
+
+/// A number that another room, or the process, has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measure {
+    /// As Prometheus names it, with its unit; each at most once.
+    pub name: &'static str,
+    /// What it counts, in a line.
+    pub help: &'static str,
+    /// How it behaves.
+    pub kind: MeasureKind,
+    /// The number now.
+    pub value: u64,
+}
+
+/// Numbers that have nothing to do with tenants. What can't be measured is left out.
+pub trait Measures: Send + Sync {
+    /// The numbers as of now, always in the same order. Does not wait.
+    fn read(&self) -> Vec<Measure>;
 }
 
 /// What a check found in a component.

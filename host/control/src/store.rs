@@ -9,29 +9,34 @@
 //! the generation until the one before it is committed, so commits come in the order of the numbers; and
 //! [`Store::news`] reads the number and the rows in one transaction that sees one moment.
 
-mod activations;
 mod dialect;
 mod error;
 mod identity;
 mod people;
 mod releases;
+mod runs;
 mod schema;
+mod servers;
+mod sign_ins;
 mod tenants;
 mod trail;
 
-pub use dialect::{ControlUrl, UrlError};
+pub use dialect::{ControlFacts, ControlUrl, UrlError};
 pub use error::DatabaseError;
 
-pub(crate) use activations::{ActivationRow, MoveRow, MoveState};
 pub(crate) use releases::ReleaseRow;
+pub(crate) use runs::{ItemRow, ItemState, Lease, RunKind, RunRow, RunState, Tally};
+pub(crate) use servers::{Beat, ServerRow, ServerState};
 pub(crate) use tenants::{Operation, TenantRow, state_counts};
 pub(crate) use trail::{AuditRow, ReceiptRow};
 
-use dialect::{Fate, Pools, Row, Tx, fate, sql};
+use crate::link::Link;
+use dialect::{Fate, Pauses, Pools, Row, Tx, fate, sql};
 use rowhouse_base::Timestamp;
 use rowhouse_base::id::TenantId;
 use std::error::Error;
 use std::str::FromStr;
+use std::sync::Arc;
 
 type Result<T> = std::result::Result<T, DatabaseError>;
 
@@ -39,15 +44,27 @@ type Result<T> = std::result::Result<T, DatabaseError>;
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
     pools: Pools,
+    link: Arc<Link>,
 }
 
 impl Store {
     /// Opens the database, makes it where there is none, and brings its schema up to date. A server gets at most
     /// this many connections.
-    pub(crate) async fn open(url: &ControlUrl, connections: u32) -> Result<Self> {
+    pub(crate) async fn open(url: &ControlUrl, connections: u32, link: Arc<Link>) -> Result<Self> {
         let pools = dialect::open(url, connections).await?;
         schema::migrate(&pools).await?;
-        Ok(Self { pools })
+        Ok(Self { pools, link })
+    }
+
+    /// A database on a server that is away just now: nothing is asked of it yet. None where it is a file, which
+    /// is never away. [`Store::arrive`] comes before anything else once it answers.
+    pub(crate) fn later(url: &ControlUrl, connections: u32, link: Arc<Link>) -> Option<Self> {
+        Some(Self { pools: dialect::later(url, connections)?, link })
+    }
+
+    /// Brings the schema of a database up to date that was away when the server started.
+    pub(crate) async fn arrive(&self) -> Result<()> {
+        schema::migrate(&self.pools).await
     }
 
     /// Begins a change: moves the generation and holds its row until commit.
@@ -55,19 +72,34 @@ impl Store {
     /// What is lost here is lost before anything was done, so it is begun again: most often the connection was,
     /// because the server was started anew.
     pub(crate) async fn change(&self) -> Result<Change> {
-        match self.begin().await {
-            Err(DatabaseError::Sql(error)) if matches!(fate(&error), Fate::Lost | Fate::Undone) => {
-                self.begin().await
-            }
-            begun => begun,
+        self.reachable()?;
+        let (mut pauses, mut connections) = (Pauses::default(), 1);
+        loop {
+            let again = match self.begin().await {
+                Err(DatabaseError::Sql(error)) => match fate(&error) {
+                    Fate::Undone => pauses.wait().await.then_some(()).ok_or(error),
+                    Fate::Lost if connections > 0 => {
+                        connections -= 1;
+                        Ok(())
+                    }
+                    Fate::Lost | Fate::Busy | Fate::Final => Err(error),
+                },
+                begun => return begun,
+            };
+            again?;
         }
+    }
+
+    /// Refuses at once while the database is known to be away.
+    fn reachable(&self) -> Result<()> {
+        if self.link.is_away() { Err(DatabaseError::Away) } else { Ok(()) }
     }
 
     async fn begin(&self) -> Result<Change> {
         let mut tx = self.pools.write.begin().await?;
         sql("UPDATE control SET gen = gen + 1 WHERE id = 1").execute(&mut tx).await?;
         let row = sql("SELECT gen FROM control WHERE id = 1").fetch_one(&mut tx).await?;
-        Ok(Change { generation: row.get("gen")?, at: Timestamp::now(), tx })
+        Ok(Change { generation: row.get("gen")?, at: Timestamp::now(), tx, link: Arc::clone(&self.link) })
     }
 
     /// The generation as of now.
@@ -141,6 +173,7 @@ pub(crate) struct Change {
     tx: Tx,
     generation: i64,
     at: Timestamp,
+    link: Arc<Link>,
 }
 
 impl Change {
@@ -172,7 +205,7 @@ impl Change {
         row.map(|row| Ok(row.get("value")?)).transpose()
     }
 
-    /// Makes the change durable and visible.
+    /// Makes the change durable and visible, and tells who is to look.
     ///
     /// # Errors
     /// [`DatabaseError::Unknown`] where the connection was lost meanwhile; after any other error nothing happened.
@@ -181,10 +214,15 @@ impl Change {
             return Err(DatabaseError::Failed);
         }
         // An engine that says why it did not commit did not; all else leaves the question open.
-        self.tx.commit().await.map_err(|error| match &error {
+        let done = self.tx.commit().await.map_err(|error| match &error {
             sqlx::Error::Database(_) if fate(&error) != Fate::Lost => DatabaseError::Sql(error),
             _ => DatabaseError::Unknown(error),
-        })
+        });
+        // What may have happened is told like what has: who looks in vain loses one small query.
+        if matches!(done, Ok(()) | Err(DatabaseError::Unknown(_))) {
+            self.link.moved(u64::try_from(self.generation).unwrap_or_default());
+        }
+        done
     }
 }
 

@@ -1,11 +1,16 @@
 //! Stand-ins for the data and guest rooms in tests: they remember what was asked and fail where they are told to.
 
-use crate::ports::{CheckError, Migration, ModuleFacts, PortError, PortFuture, SiteModules};
+use crate::link::Link;
+use crate::ports::{
+    CacheNumbers, CheckError, Migration, ModuleFacts, OutputCache, PagePlace, PortError, PortFuture,
+    SiteModules,
+};
 use crate::tests::{Database, TestDatabase};
 use crate::{Control, ControlConfig, ControlUrl};
 use bytes::Bytes;
 use parking_lot::Mutex;
-use rowhouse_base::id::TenantId;
+use rowhouse_base::announce::Alone;
+use rowhouse_base::id::{ServerId, TenantId};
 use rowhouse_base::secret::Secret;
 use rowhouse_base::{DataServerName, Digest, Hostname};
 use rowhouse_identity::{HashCost, Operator};
@@ -36,6 +41,7 @@ pub(crate) enum Fault {
     /// A row is lost on the way.
     Lossy,
     Reset,
+    Move,
     Prepare,
     /// Never returns, as if the process died there.
     HangAt(&'static str),
@@ -49,6 +55,8 @@ pub(crate) struct Rooms {
     pub(crate) files: Arc<Mutex<HashMap<TenantId, Vec<String>>>>,
     pub(crate) ready: Arc<Mutex<HashSet<Digest>>>,
     pub(crate) calls: Arc<Mutex<Vec<String>>>,
+    /// What the output cache counts for each tenant.
+    pub(crate) cached: Arc<Mutex<HashMap<TenantId, CacheNumbers>>>,
     /// Told when a step hangs.
     hung: Arc<Notify>,
     /// Faults of a step that begin after so many calls of it, and hold for one or for good.
@@ -200,6 +208,26 @@ impl SiteModules for Rooms {
     }
 }
 
+impl OutputCache for Rooms {
+    fn totals(&self) -> CacheNumbers {
+        let bytes = self.cached.lock().values().map(|numbers| numbers.bytes).sum();
+        CacheNumbers { bytes, ..CacheNumbers::default() }
+    }
+
+    fn of(&self, tenant: TenantId) -> CacheNumbers {
+        self.cached.lock().get(&tenant).copied().unwrap_or_default()
+    }
+
+    fn tenants(&self) -> Vec<(TenantId, CacheNumbers)> {
+        self.cached.lock().iter().map(|(id, numbers)| (*id, *numbers)).collect()
+    }
+
+    fn forget(&self, tenant: &Tenant, place: PagePlace<'_>) {
+        let PagePlace { origin, base_path, path } = place;
+        self.calls.lock().push(format!("forgotten {} {origin} {base_path} {path}", tenant.name));
+    }
+}
+
 /// A control plane with a database of its own, gone with it.
 pub(crate) struct House {
     pub(crate) control: Arc<Control>,
@@ -215,7 +243,7 @@ impl House {
         let database = TestDatabase::new().await;
         let rooms = Arc::new(Rooms::default());
         let saved = tempfile::tempdir().unwrap();
-        let control = open(database.url(), &rooms, saved.path()).await;
+        let control = open(database.url(), &rooms, saved.path(), ServerId::new()).await;
         let first = control.bootstrap(None).await.unwrap();
         control.recover().await.unwrap();
         let token = first.operator_token.unwrap();
@@ -223,9 +251,21 @@ impl House {
         Self { control, rooms, operator, token, database, saved }
     }
 
-    /// The same database and data, opened as after a crash.
+    /// The same server on the same database and data, opened as after a crash.
     pub(crate) async fn restarted(&self) -> Arc<Control> {
-        open(self.database.url(), &self.rooms, self.saved.path()).await
+        open(self.database.url(), &self.rooms, self.saved.path(), self.control.config().server).await
+    }
+
+    /// Another server on the same database and data.
+    pub(crate) async fn another(&self) -> Arc<Control> {
+        let control = open(self.database.url(), &self.rooms, self.saved.path(), ServerId::new()).await;
+        control.recover().await.unwrap();
+        control
+    }
+
+    /// Where the control database is.
+    pub(crate) fn url(&self) -> ControlUrl {
+        self.database.url()
     }
 
     pub(crate) async fn push(&self, version: &str, component: &str) {
@@ -236,6 +276,33 @@ impl House {
     pub(crate) async fn create(&self, name: &str) -> Result<crate::types::TenantView, crate::ControlError> {
         let request = crate::types::CreateTenant { name: name.into(), ..Default::default() };
         self.control.create_tenant(&self.operator, request).await
+    }
+
+    /// Starts a run and waits for its end.
+    pub(crate) async fn activate(&self, release: &str) -> crate::types::RunView {
+        let all = crate::types::StartRun { release: release.into(), tenants: None, default: None };
+        let run = self.control.activate(&self.operator, all).await.unwrap();
+        self.run_ended(&run.id).await
+    }
+
+    /// Waits until a run is over.
+    pub(crate) async fn run_ended(&self, id: &str) -> crate::types::RunView {
+        loop {
+            let run = self.control.run(&self.operator, id).await.unwrap();
+            if !run.is_open() {
+                // Who worked on it looks for another one before it leaves.
+                self.control.leave_runs(std::time::Duration::from_secs(60)).await;
+                return run;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Waits until every run is over.
+    pub(crate) async fn runs_ended(&self) {
+        for run in self.control.runs(&self.operator, &Default::default()).await.unwrap().items {
+            self.run_ended(&run.id).await;
+        }
     }
 
     pub(crate) fn served(&self, name: &str) -> Option<Arc<Tenant>> {
@@ -252,13 +319,33 @@ impl House {
     }
 }
 
-async fn open(database: ControlUrl, rooms: &Arc<Rooms>, saved: &Path) -> Arc<Control> {
-    let base = BaseAddress { domain: Hostname::parse("localhost").unwrap(), aliases: vec![] };
-    let directory = Arc::new(Directory::new(Snapshot::empty(base)));
+/// What a store without a control plane is bound to.
+pub(crate) fn alone() -> Arc<Link> {
+    Arc::new(Link::new(ServerId::new(), Arc::new(Alone), true))
+}
+
+async fn open(database: ControlUrl, rooms: &Arc<Rooms>, saved: &Path, server: ServerId) -> Arc<Control> {
+    open_with(config(database, saved, server), rooms).await.unwrap()
+}
+
+/// A cheap configuration.
+pub(crate) fn config(database: ControlUrl, saved: &Path, server: ServerId) -> ControlConfig {
     let mut config = ControlConfig::at(database, Some(8080));
+    config.server = server;
     config.data_servers = ["local", "other"].map(|name| name.parse().unwrap()).into();
     config.saved_dir = saved.join("saved");
     config.max_archive_bytes = 64 << 10;
     config.hash_cost = HashCost { memory_kib: 64, passes: 1, lanes: 1 };
-    Control::open(config, directory, Arc::clone(rooms) as _, Arc::clone(rooms) as _).await.unwrap()
+    config
+}
+
+/// A control plane with this configuration.
+pub(crate) async fn open_with(
+    config: ControlConfig,
+    rooms: &Arc<Rooms>,
+) -> Result<Arc<Control>, crate::OpenError> {
+    let base = BaseAddress { domain: Hostname::parse("localhost").unwrap(), aliases: vec![] };
+    let directory = Arc::new(Directory::new(Snapshot::empty(base)));
+    let (data, modules, cache) = (Arc::clone(rooms), Arc::clone(rooms), Arc::clone(rooms));
+    Control::open(config, directory, data, modules, cache).await
 }

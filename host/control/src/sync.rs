@@ -2,17 +2,24 @@
 //!
 //! It takes no input. It reads everything that moved since the generation it applied, makes new modules
 //! ready, and swaps the snapshot whole. Applying twice is harmless, so it may be called at any time: after
-//! each local change (and waited for, so that the answer comes after the change is in force) and by a timer.
+//! each local change (and waited for, so that the answer comes after the change is in force), when another server's
+//! change was hinted at, and by a timer.
 
 use crate::error::ControlError;
+use crate::kept::Keeper;
+use crate::link::Link;
 use crate::ports::SiteModules;
-use crate::store::{Store, TenantRow};
+use crate::store::{DatabaseError, Store, TenantRow};
 use parking_lot::Mutex;
-use rowhouse_base::{Chain, Digest, Limits};
+use rowhouse_base::{Chain, Digest, Limits, TenantName};
 use rowhouse_identity::Identity;
 use rowhouse_tenant::{Directory, ReleaseName, ReleaseRef, Snapshot, Tenant};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// A look at the generation that takes longer finds no control database: one row by its key takes a millisecond.
+const LOOK: Duration = Duration::from_secs(5);
 
 pub(crate) struct Reconciler {
     store: Store,
@@ -20,6 +27,8 @@ pub(crate) struct Reconciler {
     modules: Arc<dyn SiteModules>,
     identity: Arc<Identity>,
     limits: Arc<Limits>,
+    link: Arc<Link>,
+    keeper: Arc<Keeper>,
     /// One at a time; also who comes second finds the work done.
     turn: tokio::sync::Mutex<()>,
     /// Modules that tenants run but that could not be made ready; tried again at each turn.
@@ -51,18 +60,21 @@ impl Reconciler {
         modules: Arc<dyn SiteModules>,
         identity: Arc<Identity>,
         limits: Arc<Limits>,
+        link: Arc<Link>,
+        keeper: Arc<Keeper>,
     ) -> Self {
         let turn = tokio::sync::Mutex::new(());
-        Self { store, directory, modules, identity, limits, turn, unready: Mutex::default() }
+        Self { store, directory, modules, identity, limits, link, keeper, turn, unready: Mutex::default() }
     }
 
     /// One turn. Cancel-safe: the snapshot is swapped at the end or not at all.
     pub(crate) async fn sync(&self) -> Result<(), ControlError> {
         let _turn = self.turn.lock().await;
+        let current = self.generation().await?;
         self.retry().await;
         let snapshot = self.directory.snapshot();
         let applied = snapshot.generation();
-        if self.store.generation().await? == applied {
+        if current == applied {
             return Ok(());
         }
         let news = self.store.news(applied).await?;
@@ -75,10 +87,60 @@ impl Reconciler {
         if news.people_changed {
             self.identity.forget_all();
         }
-        let base =
-            if news.whole { Snapshot::empty(snapshot.base().clone()) } else { Snapshot::clone(&snapshot) };
+        let base = if news.whole { snapshot.emptied() } else { Snapshot::clone(&snapshot) };
         self.directory.replace(base.with_changes(news.generation, changed, news.removed));
+        self.link.applied();
+        self.keeper.changed();
         Ok(())
+    }
+
+    /// The generation as of now; also what says whether the control database is there.
+    async fn generation(&self) -> Result<u64, ControlError> {
+        match tokio::time::timeout(LOOK, self.store.generation()).await {
+            Ok(Ok(generation)) => {
+                self.link.answered();
+                Ok(generation)
+            }
+            Ok(Err(error)) => {
+                if error.is_transient() {
+                    self.link.lost();
+                }
+                Err(error.into())
+            }
+            Err(_elapsed) => {
+                self.link.lost();
+                Err(DatabaseError::Away.into())
+            }
+        }
+    }
+
+    /// Takes over the snapshot that was kept on disk, as far as modules can be made ready without the control
+    /// database. False where there is none.
+    pub(crate) async fn load_kept(&self) -> bool {
+        let _turn = self.turn.lock().await;
+        let snapshot = self.directory.snapshot();
+        let Some(kept) = self.keeper.load(&self.limits).await else { return false };
+        let digests: HashSet<Digest> = kept
+            .tenants
+            .iter()
+            .filter_map(|tenant| tenant.release.as_ref())
+            .map(|release| release.digest)
+            .collect();
+        for digest in digests {
+            if !self.modules.is_ready(&digest) && !self.modules.load_cached(digest).await {
+                tracing::warn!(%digest, "a module is not compiled here: its sites wait for the control database");
+                self.unready.lock().insert(digest);
+            }
+        }
+        let base = snapshot.emptied();
+        self.directory.replace(base.with_changes(kept.generation, kept.tenants, []));
+        true
+    }
+
+    /// Makes the base host lead to the tenant of this name.
+    pub(crate) async fn lead_to(&self, name: TenantName) {
+        let _turn = self.turn.lock().await;
+        self.directory.replace(self.directory.snapshot().leading_to(name));
     }
 
     /// The releases of these tenants, with their policies.
@@ -112,6 +174,7 @@ impl Reconciler {
             addresses: row.addresses.clone(),
             url_prefix: row.url_prefix,
             settings: row.settings.clone(),
+            outbound: row.outbound.clone(),
             locale: shared.word(&row.locale),
             time_zone: shared.word(&row.time_zone),
             release,

@@ -1,11 +1,15 @@
 //! The services over stand-in rooms and a real control database.
 
 mod archives;
+mod cache;
 mod data;
 mod database;
+mod farm;
 mod lifecycle;
 mod moves;
 mod people;
+mod runs;
+mod single;
 mod store;
 mod swap;
 

@@ -2,11 +2,15 @@
 //!
 //! Times are RFC 3339 in UTC, names are snake_case.
 
+mod cache;
 mod operations;
 mod people;
 mod releases;
+mod runs;
+mod servers;
 mod tenants;
 
+pub use cache::{CacheCounts, CacheView, FlushCache, FlushedView, TenantCacheView};
 pub use operations::{
     CloneTenant, DataServerList, DataServerView, ImportTenant, MoveTenant, TableView, UsageView,
 };
@@ -14,10 +18,9 @@ pub use people::{
     AuditEntry, CreateToken, CreateUser, CreatedToken, CreatedUser, MemberView, OneTimePassword, PatchUser,
     SetRoles, TokenView, UserView,
 };
-pub use releases::{
-    ActivationFailure, ActivationView, LimitTable, LimitView, ReleaseView, ReuseView, StartActivation,
-    StatusView, TenantCounts,
-};
+pub use releases::{LimitTable, LimitView, ReleaseView, ReuseView, StatusView, TenantCounts};
+pub use runs::{RunDetail, RunItemView, RunView, StartRun};
+pub use servers::{AppliedView, ServerList, ServerView};
 pub use tenants::{
     CreateTenant, DeleteOutcome, FoundView, PatchTenant, ReceiptView, RemovedView, TenantRelease, TenantView,
     TrashedView,
@@ -74,7 +77,8 @@ impl Paging {
 }
 
 /// A time as the API writes it.
-pub(crate) fn rfc3339(at: Timestamp) -> String {
+#[must_use]
+pub fn rfc3339(at: Timestamp) -> String {
     Moment::from_microsecond(at.0).unwrap_or(Moment::MAX).to_string()
 }
 

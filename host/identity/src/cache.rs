@@ -1,7 +1,8 @@
 //! A small memory of sessions that were valid a moment ago, so that most signed-in requests cost no
 //! control SQL. Only what is valid is remembered: guesses can't fill it.
 //!
-//! Local revocation drops entries at once; another server's is seen after [`TRUST`] at the latest.
+//! Local revocation drops entries at once. Another server's drops all of them with the reconciler's next turn: at
+//! once where hints come, else within its interval; [`TRUST`] is the bound where no turn succeeds.
 
 use crate::SignedIn;
 use parking_lot::Mutex;

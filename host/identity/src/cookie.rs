@@ -1,7 +1,8 @@
 //! The session cookie: its name, its attributes, and finding candidates among several of that name.
 //!
-//! On the base host the console's cookie (`Path=/`) is sent to every `/NAME/` as well, next to that
-//! tenant's own. Which one counts is decided by the scope its session was made for, never by order.
+//! On the base host there may be several: the console's (`Path=/-`, so that no site's pages are sent it), that of
+//! a site under `/NAME`, that of the one site of a server in single-site mode (`Path=/`). Which one counts is
+//! decided by the scope its session was made for, never by order.
 
 use rowhouse_base::secret::Secret;
 use std::time::Duration;
@@ -9,10 +10,13 @@ use std::time::Duration;
 /// The cookie's name.
 pub const NAME: &str = "rowhouse_session";
 
+/// Where the console's cookie is sent: to the console and the API, and to the host's own pages beside them.
+pub const CONSOLE_PATH: &str = "/-";
+
 /// Cookies of that name looked at in one request. A browser sends at most one per path prefix.
 const CANDIDATES: usize = 8;
 
-/// The value of `Set-Cookie` for a new session. `base_path` is empty or `/NAME`.
+/// The value of `Set-Cookie` for a new session. `base_path` is empty, `/NAME`, or [`CONSOLE_PATH`].
 #[must_use]
 pub fn set(secret: &Secret, base_path: &str, secure: bool, lifetime: Duration) -> String {
     render(secret.reveal(), base_path, secure, lifetime.as_secs())
@@ -61,6 +65,7 @@ mod tests {
             set(&secret, "/club", true, Duration::from_secs(60)),
             "rowhouse_session=t; Path=/club; Max-Age=60; HttpOnly; SameSite=Lax; Secure"
         );
+        assert!(set(&secret, CONSOLE_PATH, false, Duration::from_secs(60)).contains("; Path=/-;"));
         assert_eq!(clear("", false), "rowhouse_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
     }
 

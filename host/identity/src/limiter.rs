@@ -1,11 +1,13 @@
-//! Limits failed sign-ins, per user name and per client address, in memory.
+//! Limits failed sign-ins, per user name and per client address, in memory: the first of two counters. The second is
+//! the store's and counts for all servers together; what is refused here never asks it.
 //!
 //! The map is bounded. Where it is full and nothing in it has run out, the entry that ends first makes
 //! room: a flood of names costs memory once and never more.
 
-use crate::UserName;
+use crate::{SignInKey, UserName};
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -34,6 +36,15 @@ impl Default for SignInLimits {
 enum Key {
     Name(UserName),
     Address(IpAddr),
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => write!(f, "name:{name}"),
+            Self::Address(address) => write!(f, "address:{address}"),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -93,6 +104,27 @@ impl Limiter {
         {
             count.failures = count.failures.saturating_sub(1);
         }
+    }
+
+    /// Takes an attempt back that was refused for another reason.
+    pub(crate) fn take_back(&self, name: &UserName, address: Option<IpAddr>) {
+        let mut counts = self.counts.lock();
+        for (key, _limit) in self.keys(name, address) {
+            if let Some(count) = counts.get_mut(&key) {
+                count.failures = count.failures.saturating_sub(1);
+            }
+        }
+    }
+
+    /// The same keys for the store.
+    pub(crate) fn stored_keys(&self, name: &UserName, address: Option<IpAddr>) -> Vec<SignInKey> {
+        let stored = |(key, limit): (Key, u32)| SignInKey { name: key.to_string(), limit };
+        self.keys(name, address).into_iter().map(stored).collect()
+    }
+
+    /// The window that failures count in.
+    pub(crate) fn window(&self) -> Duration {
+        self.limits.window
     }
 
     fn keys(&self, name: &UserName, address: Option<IpAddr>) -> Vec<(Key, u32)> {

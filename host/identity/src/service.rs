@@ -122,7 +122,7 @@ impl Identity {
         if stored.user.disabled || !allowed {
             return Err(SignInError::Denied);
         }
-        self.limiter.succeeded(&counted, client);
+        self.excuse(&counted, client).await;
         let secret = Secret::token();
         let now = Timestamp::now();
         self.store
@@ -151,6 +151,12 @@ impl Identity {
         client: Option<IpAddr>,
     ) -> Result<StoredUser, SignInError> {
         self.limiter.attempt(counted, client, Instant::now()).map_err(SignInError::TooMany)?;
+        let keys = self.limiter.stored_keys(counted, client);
+        if let Some(wait) = self.store.count_sign_in(keys, self.limiter.window()).await? {
+            // It counts there; here it would begin another window.
+            self.limiter.take_back(counted, client);
+            return Err(SignInError::TooMany(wait));
+        }
         // Hashing a megabyte of password is work that nobody's password needs.
         let password = if password.reveal().len() > 512 { Secret::from_text("") } else { password };
         let stored = match name {
@@ -165,6 +171,16 @@ impl Identity {
             self.store.replace_hash(stored.user.id, old, new).await?;
         }
         Ok(stored)
+    }
+
+    /// Takes the count of an attempt back that succeeded. Where the store fails it stays, and ends with its window.
+    async fn excuse(&self, name: &UserName, client: Option<IpAddr>) {
+        self.limiter.succeeded(name, client);
+        let mut keys = self.limiter.stored_keys(name, client).into_iter().map(|key| key.name);
+        let Some(forget) = keys.next() else { return };
+        if let Err(error) = self.store.excuse_sign_in(forget, keys.next()).await {
+            tracing::warn!(error = %Chain(&error), "take back the count of a sign-in");
+        }
     }
 
     /// Who is signed in at this scope, by the `Cookie` field of a request. Sessions of other scopes are nothing here.
@@ -260,11 +276,19 @@ impl Identity {
         }
         let name = &signed_in.name;
         let stored = self.verified(Some(name), name, current, client).await.map_err(ChangeError::Current)?;
-        self.limiter.succeeded(name, client);
+        self.excuse(name, client).await;
         let hash = self.hasher.hash(new).await.map_err(|error| ChangeError::Current(error.into()))?;
         let done = self.store.set_password(stored.user.id, hash, Some(signed_in.session)).await;
         self.cache.forget_user(stored.user.id);
         Ok(done?)
+    }
+
+    /// Says at once whether people can be looked up, as far as is known.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the store is known not to answer.
+    pub async fn is_reachable(&self) -> Result<(), StoreError> {
+        self.store.is_reachable().await
     }
 
     /// The permit of an API token, if it counts.

@@ -6,6 +6,7 @@ use rowhouse_base::{Digest, Timestamp};
 use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 /// A boxed future, so that the store can be a trait object.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -56,6 +57,15 @@ pub struct StoredSession {
     pub roles: Roles,
 }
 
+/// What failed sign-ins are counted under.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignInKey {
+    /// A user's name or a client's address, as `name:ada` or `address:192.0.2.1`; at most 96 bytes.
+    pub name: String,
+    /// How many failures are taken within a window.
+    pub limit: u32,
+}
+
 /// A token as it was found.
 #[derive(Clone, Debug)]
 pub struct StoredToken {
@@ -92,6 +102,16 @@ pub trait IdentityStore: Send + Sync {
 
     /// Replaces the hash of an unchanged password by one of another cost, unless the password changed meanwhile.
     fn replace_hash(&self, user: UserId, old: PasswordHash, new: PasswordHash) -> Later<'_, ()>;
+
+    /// An error at once where the store is known not to answer. Asks nothing.
+    fn is_reachable(&self) -> Later<'_, ()>;
+
+    /// Counts a failed sign-in under each of these, for all servers together. Gives how long to wait where one is at
+    /// its limit; then nothing is counted. The window begins with the first failure.
+    fn count_sign_in(&self, keys: Vec<SignInKey>, window: Duration) -> Later<'_, Option<Duration>>;
+
+    /// Takes a counted sign-in back that succeeded: the first key is forgotten, the second has one failure less.
+    fn excuse_sign_in(&self, forget: String, lessen: Option<String>) -> Later<'_, ()>;
 
     /// The API token with this digest.
     fn token(&self, digest: Digest) -> Later<'_, Option<StoredToken>>;

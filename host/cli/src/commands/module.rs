@@ -38,19 +38,14 @@ Example:
     /// Move sites to a release: all of them, or those named
     #[command(after_long_help = "\
 Each site is migrated first and moves only if that went well; a site that fails stays on its old release and
-keeps serving. Exit code 6 says that some did.
+keeps serving. Exit code 6 says that some did. Ending this command does not end the run: `rowhouse run watch`
+follows it again, and `rowhouse run resume` tries the failed sites again.
 
 Examples:
   rowhouse module activate site@2.0.0
   rowhouse module activate site@2.0.0 --tenant rowing --tenant chess")]
     Activate(ActivateArgs),
-    /// List activations, newest first
-    Activations {
-        /// At most this many
-        #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
-        limit: u32,
-    },
-    /// Return every site that moved in an activation to the release it had before
+    /// Return every site that moved in a run to the release it had before
     #[command(after_long_help = "\
 Examples:
   rowhouse module rollback --last
@@ -97,8 +92,8 @@ pub struct ActivateArgs {
 #[derive(Clone, Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 pub struct RollbackArgs {
-    /// Id of the activation
-    activation: Option<String>,
+    /// Id of the run
+    run: Option<String>,
     /// The newest activation
     #[arg(long)]
     last: bool,
@@ -114,7 +109,6 @@ pub(super) fn run(command: ModuleCommand, api: &Api, screen: &mut Screen<'_>) ->
             releases::delete(&release, confirm.as_deref(), api, screen)
         }
         ModuleCommand::Activate(args) => activate::activate(args, api, screen),
-        ModuleCommand::Activations { limit } => activate::list(limit, api, screen),
         ModuleCommand::Rollback(args) => activate::rollback(&args, api, screen),
     }
 }

@@ -188,6 +188,9 @@ pub struct SetArgs {
     /// Whether the site is served at /NAME/ on the server's own address
     #[arg(long, value_name = "on|off", value_parser = on_off)]
     url_prefix: Option<bool>,
+    /// All hosts that the site module may send requests to, such as api.example or *.example.org:8443; "" for none
+    #[arg(long, value_name = "HOST[:PORT],…")]
+    outbound: Option<String>,
 }
 
 /// Arguments of `tenant delete`.

@@ -5,8 +5,8 @@ use crate::ports::{
     ArchiveFacts, Counts, Kept, Migration, PortError, PortFuture, SchemaState, ServerState, StageError,
     StagedArchive, TableContent, TenantData,
 };
-use rowhouse_base::Chain;
 use rowhouse_base::id::TenantId;
+use rowhouse_base::{Chain, Subject};
 use rowhouse_data::{Data, ServerFacts};
 use rowhouse_tenant::Tenant;
 use std::error::Error;
@@ -133,6 +133,10 @@ impl TenantData for DataPort {
         Box::pin(async move { self.0.reset(tenant).await.map_err(|error| port(&error)) })
     }
 
+    fn move_subjects<'a>(&'a self, tenant: &'a Arc<Tenant>, subjects: &'a [Subject]) -> PortFuture<'a, ()> {
+        Box::pin(async move { self.0.move_subjects(tenant, subjects).await.map_err(|error| port(&error)) })
+    }
+
     fn servers(&self) -> PortFuture<'_, Vec<ServerState>> {
         Box::pin(async move {
             let state = |facts: ServerFacts| ServerState {
@@ -140,6 +144,7 @@ impl TenantData for DataPort {
                 engine: facts.server.engine.as_str().to_owned(),
                 isolation: facts.server.isolation.as_str().to_owned(),
                 reachable: facts.reachable,
+                opened: facts.opened,
                 connections: facts.connections.map_or(0, |used| u64::try_from(used.open).unwrap_or(u64::MAX)),
             };
             Ok(self.0.servers().await.into_iter().map(state).collect())

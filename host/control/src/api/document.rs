@@ -1,6 +1,8 @@
 //! `/openapi.json`: the API, described from its handlers. The one route without a credential.
 
-use super::{Problem, activations, archives, limits, people, releases, servers, status, tenants, tokens};
+use super::{
+    Problem, archives, cache, events, farm, limits, people, releases, runs, servers, status, tenants, tokens,
+};
 use axum::Json;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{self, ContentBuilder, Ref, ResponseBuilder};
@@ -8,17 +10,17 @@ use utoipa::{Modify, OpenApi};
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Rowhouse API", description = "Tenants, releases, activations and people of one Rowhouse."),
+    info(title = "Rowhouse API", description = "Tenants, releases, runs and people of one Rowhouse."),
     servers((url = "/-/api/v1")),
     paths(
         show, status::show, limits::list, people::audit, tenants::receipts,
         tenants::list, tenants::create, tenants::show, tenants::change, tenants::remove,
         tenants::suspend, tenants::resume, tenants::usage,
         archives::import, archives::export, archives::restore, archives::clone, archives::relocate, archives::reset,
-        servers::list,
+        cache::show, cache::flush, cache::list, servers::list, farm::list, farm::drain,
         people::members, people::set_member, people::remove_member,
         releases::list, releases::push, releases::show, releases::remove,
-        activations::list, activations::start, activations::show, activations::rollback,
+        runs::list, runs::start, runs::show, events::follow, runs::resume, runs::rollback,
         people::list, people::create, people::change, people::remove, people::reset_password, people::end_sessions,
         tokens::list, tokens::create, tokens::remove,
     ),

@@ -94,7 +94,7 @@ pub(super) struct Listing {
     cursor: Option<String>,
     /// A text to look for, where the list can be searched.
     search: Option<String>,
-    /// A state, for tenants.
+    /// A state, for tenants and for the tenants of a run.
     pub(super) state: Option<String>,
     /// A tenant's name, for the audit trail.
     pub(super) tenant: Option<String>,

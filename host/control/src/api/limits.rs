@@ -26,6 +26,9 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
     ("files-count", "number of a tenant's files and folders"),
     ("connections", "connections of one tenant to its database at the same time"),
     ("log-bytes", "bytes that one request may write to the log"),
+    ("outbound-requests", "outbound HTTP requests of one request"),
+    ("outbound-sent-bytes", "bytes that all outbound requests of one request may send"),
+    ("outbound-received-bytes", "bytes that all answers to the outbound requests of one request may have"),
 ];
 
 /// Every limit of a tenant.

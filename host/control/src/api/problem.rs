@@ -80,6 +80,11 @@ impl From<ControlError> for Problem {
             ControlError::Database(ref database) if database.is_transient() => {
                 Self::internal(StatusCode::SERVICE_UNAVAILABLE, "try again in a moment", &error)
             }
+            ControlError::Identity(StoreError(ref source))
+                if source.downcast_ref::<DatabaseError>().is_some_and(DatabaseError::is_transient) =>
+            {
+                Self::internal(StatusCode::SERVICE_UNAVAILABLE, "try again in a moment", &error)
+            }
             ControlError::Database(DatabaseError::Unknown(_)) => {
                 let detail = "whether this was done is not known: look before asking again";
                 Self::internal(StatusCode::INTERNAL_SERVER_ERROR, detail, &error)

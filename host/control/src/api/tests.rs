@@ -136,8 +136,9 @@ async fn from_a_release_to_a_receipt() {
     let made = call(&house, Method::POST, "/tenants", json!({"name": "club", "release": "site@1.0.0"})).await;
     assert_eq!(made.status, StatusCode::CREATED);
     assert_eq!(made.body["release"]["name"], "site@1.0.0");
-    let done = call(&house, Method::POST, "/activations", json!({"release": "site@1.0.0"})).await;
-    assert_eq!((done.status, &done.body["state"]), (StatusCode::CREATED, &json!("done")));
+    let begun = call(&house, Method::POST, "/runs", json!({"release": "site@1.0.0"})).await;
+    assert_eq!(begun.status, StatusCode::CREATED);
+    assert_eq!(house.run_ended(begun.body["id"].as_str().unwrap()).await.state, "finished");
     assert_eq!(call(&house, Method::GET, "/tenants/club/usage", json!(null)).await.body["files"], 2);
     let gone = call(&house, Method::DELETE, "/tenants/club?confirm=club&now=true", json!(null)).await;
     assert_eq!((gone.status, &gone.body["found_after"]["files"]), (StatusCode::OK, &json!(0)));
@@ -168,6 +169,8 @@ async fn wrong_requests_are_told_what_is_wrong() {
         (Method::GET, "/nothing", "", 404),
         (Method::PUT, "/tenants", "", 405),
         (Method::DELETE, "/tenants/nobody?confirm=nobody", "", 404),
+        (Method::POST, "/tenants/nobody/cache/flush", "{}", 404),
+        (Method::POST, "/tenants/nobody/cache/flush", "{\"tags\": [\"a\"]}", 422),
     ] {
         let mut request = request(&method, path, Some(house.token.reveal()), &json!(null));
         *request.body_mut() = Body::from(body);
@@ -180,12 +183,155 @@ async fn wrong_requests_are_told_what_is_wrong() {
     assert_eq!(send(&house, request).await.status, StatusCode::PAYLOAD_TOO_LARGE);
 }
 
+async fn a_change_says_who_has_it() {
+    let house = House::new().await;
+    house.control.set_serving();
+    house.control.beat().await.unwrap();
+    let make = |path: &'static str, name: &str| {
+        request(&Method::POST, path, Some(house.token.reveal()), &json!({"name": name}))
+    };
+    let sent = router(Arc::clone(&house.control)).oneshot(make("/tenants", "club")).await.unwrap();
+    assert!(!sent.headers().contains_key(GENERATION), "nobody asked");
+    // This server has beaten last before the change.
+    let sent = router(Arc::clone(&house.control)).oneshot(make("/tenants?wait=0", "chess")).await.unwrap();
+    assert_eq!(sent.status(), StatusCode::CREATED);
+    let generation = house.control.store.generation().await.unwrap();
+    assert_eq!(sent.headers().get(GENERATION).unwrap(), generation.to_string().as_str());
+    assert_eq!(sent.headers().get(BEHIND).unwrap(), "rowhouse");
+    for wrong in ["/tenants?wait=51", "/tenants?wait=", "/tenants?wait=soon"] {
+        assert_eq!(
+            send(&house, make(wrong, "choir")).await.status,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "{wrong}"
+        );
+    }
+    let listed = call(&house, Method::GET, "/servers", json!(null)).await;
+    assert_eq!(listed.body["items"][0]["is_this"], true);
+    assert_eq!(listed.body["items"][0]["state"], "serving");
+    let told = call(&house, Method::POST, "/servers/rowhouse/drain", json!(null)).await;
+    assert_eq!((told.status, &told.body["state"]), (StatusCode::OK, &json!("draining")));
+}
+
+/// The events of a stream, each its name and its data.
+async fn events(house: &House, path: &str) -> Vec<(String, Value)> {
+    let ask = request(&Method::GET, path, Some(house.token.reveal()), &json!(null));
+    let response = router(Arc::clone(&house.control)).oneshot(ask).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers().get("content-type").unwrap(), "text/event-stream");
+    let bytes = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    let text = String::from_utf8(bytes.to_vec()).unwrap();
+    let field = |event: &str, name: &str| {
+        event.lines().find_map(|line| line.strip_prefix(name)).map(|rest| rest.trim().to_owned())
+    };
+    let told = text.split("\n\n").filter_map(|event| {
+        Some((field(event, "event:")?, serde_json::from_str(&field(event, "data:")?).unwrap()))
+    });
+    told.collect()
+}
+
+async fn a_run_is_started_followed_and_resumed() {
+    let house = House::new().await;
+    house.push("1.0.0", "module 1").await;
+    for name in ["chess", "choir", "rowing"] {
+        house.create(name).await.unwrap();
+    }
+    house.rooms.fail(crate::stub::Fault::MigrateOf("choir".into()));
+    let begun = call(&house, Method::POST, "/runs", json!({"release": "site@1.0.0"})).await;
+    assert_eq!((begun.status, &begun.body["total"]), (StatusCode::CREATED, &json!(3)), "{}", begun.body);
+    let path = format!("/runs/{}", begun.body["id"].as_str().unwrap());
+    let told = events(&house, &format!("{path}/events")).await;
+    let (last, before) = told.split_last().unwrap();
+    assert!(before.iter().all(|(name, run)| name == "progress" && run["ended_at"].is_null()), "{told:?}");
+    assert_eq!((last.0.as_str(), &last.1["state"]), ("ended", &json!("failed")));
+    assert_eq!((&last.1["moved"], &last.1["failed"], &last.1["left"]), (&json!(2), &json!(1), &json!(0)));
+    // Who comes late, to any server, is told the end.
+    assert_eq!(events(&house, &format!("{path}/events")).await, std::slice::from_ref(last));
+
+    let failed = call(&house, Method::GET, &format!("{path}?state=failed"), json!(null)).await.body;
+    assert_eq!(failed["items"].as_array().unwrap().len(), 1);
+    assert_eq!(failed["items"][0]["tenant"], "choir");
+    assert!(failed["items"][0]["error"].as_str().unwrap().contains("TABEL"), "{failed}");
+    let page = call(&house, Method::GET, &format!("{path}?limit=2"), json!(null)).await.body;
+    let rest = format!("{path}?limit=2&cursor={}", page["next"].as_str().unwrap());
+    let rest = call(&house, Method::GET, &rest, json!(null)).await.body;
+    let (page, rest) = (page["items"].as_array().unwrap(), rest["items"].as_array().unwrap());
+    assert_eq!((page.len(), rest.len()), (2, 1));
+    for (method, path, status) in [
+        (Method::GET, format!("{path}?state=odd"), 422),
+        (Method::GET, "/runs/nothing/events".into(), 404),
+        (Method::POST, "/runs/nothing/resume".into(), 404),
+        (Method::POST, "/runs".into(), 422),
+    ] {
+        let answer = call(&house, method.clone(), &path, json!({})).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.kind.as_str()),
+            (status, "application/problem+json"),
+            "{path}"
+        );
+    }
+
+    house.rooms.mend();
+    let again = call(&house, Method::POST, &format!("{path}/resume"), json!(null)).await;
+    assert_eq!(again.status, StatusCode::OK, "{}", again.body);
+    assert_eq!(house.run_ended(begun.body["id"].as_str().unwrap()).await.state, "finished");
+    let twice = call(&house, Method::POST, &format!("{path}/resume"), json!(null)).await;
+    assert_eq!(twice.status, StatusCode::CONFLICT);
+    let list = call(&house, Method::GET, "/runs?limit=1", json!(null)).await.body;
+    assert_eq!((&list["items"][0]["turns"], &list["next"]), (&json!(2), &Value::Null));
+}
+
+#[tokio::test]
+async fn so_many_may_watch_and_no_more() {
+    let house = House::new().await;
+    house.push("1.0.0", "module 1").await;
+    let run = house.activate("site@1.0.0").await;
+    let all = u32::try_from(house.control.watchers.available_permits()).unwrap();
+    let others = house.control.watchers.try_acquire_many(all).unwrap();
+    let path = format!("/runs/{}/events", run.id);
+    let refused = call(&house, Method::GET, &path, json!(null)).await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    drop(others);
+    assert_eq!(events(&house, &path).await.len(), 1);
+}
+
 on_each_engine!(
+    a_change_says_who_has_it,
+    a_run_is_started_followed_and_resumed,
     every_route_asks_for_a_credential,
     a_session_needs_proof_of_its_origin,
     from_a_release_to_a_receipt,
     wrong_requests_are_told_what_is_wrong,
 );
+
+#[tokio::test]
+async fn pages_are_made_anew_and_wrong_wishes_are_told() {
+    let house = House::new().await;
+    house.create("club").await.unwrap();
+    let path = "/tenants/club/cache/flush";
+    for (wish, field) in [
+        (json!({"tag": "a b"}), "tag"),
+        (json!({"url": "news"}), "url"),
+        (json!({"tag": "a", "url": "/"}), "url"),
+    ] {
+        let answer = call(&house, Method::POST, path, wish).await;
+        assert_eq!((answer.status.as_u16(), answer.kind.as_str()), (422, "application/problem+json"));
+        assert_eq!(answer.body["errors"][0]["field"], field, "{}", answer.body);
+    }
+    for (wish, flushed) in
+        [(json!({}), "everything"), (json!({"tag": "menu"}), "tag"), (json!({"url": "/news"}), "url")]
+    {
+        let answer = call(&house, Method::POST, path, wish).await;
+        assert_eq!((answer.status.as_u16(), &answer.body["flushed"]), (200, &json!(flushed)));
+    }
+    let trail = call(&house, Method::GET, "/audit?tenant=club", json!(null)).await.body;
+    assert_eq!(trail["items"][0]["action"], "cache.flush");
+    let numbers = crate::ports::CacheNumbers { hits: 2, bytes: 9, ..Default::default() };
+    house.rooms.cached.lock().insert(house.served("club").unwrap().id, numbers);
+    let one = call(&house, Method::GET, "/tenants/club/cache", json!(null)).await.body;
+    assert_eq!((&one["tenant"], &one["hits"], &one["bytes"]), (&json!("club"), &json!(2), &json!(9)));
+    let all = call(&house, Method::GET, "/cache", json!(null)).await.body;
+    assert_eq!((&all["totals"]["bytes"], &all["items"][0]), (&json!(9), &one));
+}
 
 /// Sends an archive.
 async fn bring(house: &House, method: Method, path: &str, archive: Vec<u8>) -> Answered {

@@ -63,18 +63,20 @@ macro_rules! done {
 done! {
     SiteMade "site-made" "The tenant is made and served.";
     Saved "saved" "The change is saved and holds from the next request.";
-    Moved "moved" "The tenant runs the release.";
     Suspended "suspended" "The tenant is suspended.";
     Resumed "resumed" "The tenant is served again.";
     Cloned "cloned" "The clone is made. It is suspended until you resume it.";
     Relocated "relocated" "The tenant is on the other data server.";
+    Flushed "flushed" "Every page is made anew when it is next asked for.";
     Emptied "emptied" "The tenant is empty. It is suspended until you resume it.";
     Trashed "trashed" "The tenant is in the trash.";
     Stored "stored" "The release is stored. Activate it to move tenants to it.";
     Known "known" "The release was stored already, with the same bytes.";
     ReleaseDeleted "release-deleted" "The release is deleted.";
-    Activated "activated" "The activation has ended. Its result stands first in the list below.";
-    RolledBack "rolled-back" "The rollback has ended. Its result stands first in the list below.";
+    RunBegun "run-begun" "The run has begun. Tenants move one after the other.";
+    RunResumed "run-resumed" "The run goes on.";
+    RolledBack "rolled-back" "The rollback has begun.";
+    Draining "draining" "The server was told to finish what is in flight and to go.";
     SignedOut "signed-out" "All sessions of the user are over.";
     UserDeleted "user-deleted" "The user is deleted.";
     TokenRevoked "token-revoked" "The token is revoked.";

@@ -58,10 +58,10 @@ pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
         }
     };
     let Some(signed_in) = signed_in else {
-        return Redirect::to(&way(&request, "/-/sign-in")).into_response();
+        return Redirect::to(&way(&request, "/-/console/sign-in")).into_response();
     };
     let Some(operator) = signed_in.operator() else {
-        return Redirect::to(&way(&request, "/-/password")).into_response();
+        return Redirect::to(&way(&request, "/-/console/password")).into_response();
     };
     let done = request.uri().query().and_then(Done::from_query);
     request.extensions_mut().insert(Visitor { operator, name: signed_in.name.to_string(), done });

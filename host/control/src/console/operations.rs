@@ -1,4 +1,4 @@
-//! What is done with whole sites: clone, move, reset. An archive is a link to the API, which takes the session too.
+//! What is done with whole sites: clone, move, reset, making all pages anew. An archive is a link to the API, which takes the session too.
 
 use super::State;
 use super::answer::{Answer, Done, Refusal, page, page_with};
@@ -7,7 +7,7 @@ use super::site::{path, site_page};
 use super::sites::known;
 use super::views::{ConfirmPage, Frame, Section};
 use crate::error::ControlError;
-use crate::types::{CloneTenant, MoveTenant};
+use crate::types::{CloneTenant, FlushCache, MoveTenant};
 use axum::extract::{self, Path, Query};
 use axum::{Extension, Form};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -30,6 +30,18 @@ pub(super) async fn clone(
     let request = CloneTenant { name: form.name.trim().to_owned(), ..CloneTenant::default() };
     match control.clone_tenant(&visitor.operator, &name, request).await {
         Ok(site) => Ok(Done::Cloned.at(&path(&site.name))),
+        Err(error) => site_page(&control, &visitor, &name, Some(error.into())).await,
+    }
+}
+
+/// Makes all pages of a site anew. Nothing is lost by it, so nobody is asked.
+pub(super) async fn flush(
+    extract::State(control): State,
+    Extension(visitor): Extension<Visitor>,
+    Path(name): Path<String>,
+) -> Answer {
+    match control.flush_cache(&visitor.operator, &name, FlushCache::default()).await {
+        Ok(flushed) => Ok(Done::Flushed.at(&path(&flushed.tenant))),
         Err(error) => site_page(&control, &visitor, &name, Some(error.into())).await,
     }
 }

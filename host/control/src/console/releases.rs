@@ -1,15 +1,13 @@
-//! Releases: upload, activate, roll back, delete.
+//! Releases: upload, activate, delete.
 
 use super::State;
 use super::answer::{Answer, Done, Refusal, page, page_with};
 use super::gate::Visitor;
-use super::views::releases::{
-    ActivatePage, ActivationRow, ReleasePage, ReleaseRow, ReleasesPage, upload_fields,
-};
+use super::views::releases::{ActivatePage, ReleasePage, ReleaseRow, ReleasesPage, upload_fields};
 use super::views::{ConfirmPage, Flash, Frame, Section, mark};
 use crate::Control;
 use crate::error::ControlError;
-use crate::types::{Paging, ReleaseView, StartActivation};
+use crate::types::{Paging, ReleaseView, StartRun};
 use axum::extract::multipart::MultipartError;
 use axum::extract::{self, Multipart, Path};
 use axum::response::Response;
@@ -20,12 +18,10 @@ use http::StatusCode;
 const LIST: &str = "/-/console/releases";
 /// Bytes of a component with the form around it: as many as the API takes, and some for the form.
 pub(super) const UPLOAD_BYTES: usize = (64 << 20) + (16 << 10);
-/// Activations shown below the releases.
-const RECENT: u32 = 20;
 /// Sites to tick when a release is activated; more of them on one page would be a page to scroll, not to read.
 const TICKS: u32 = 200;
 
-/// Releases, the upload form, and activations.
+/// Releases, and the upload form.
 pub(super) async fn list(extract::State(control): State, Extension(visitor): Extension<Visitor>) -> Answer {
     releases_page(&control, &visitor, ("", ""), None).await
 }
@@ -41,8 +37,6 @@ async fn releases_page(
     let default = control.status(operator).await.map_err(refused)?.default_release;
     let all = Paging { limit: Some(200), ..Paging::default() };
     let releases = control.releases(operator, &all).await.map_err(refused)?;
-    let recent = Paging { limit: Some(RECENT), ..Paging::default() };
-    let activations = control.activations(operator, &recent).await.map_err(refused)?;
     let mut fields = upload_fields(name, version);
     let status = refusal.as_ref().map_or(StatusCode::OK, |refusal| refusal.status);
     let flash = match refusal {
@@ -59,7 +53,6 @@ async fn releases_page(
         frame: Frame::new(Section::Releases, "Releases", &visitor.name).with(flash),
         rows,
         fields,
-        activations: activations.items.into_iter().map(ActivationRow::from).collect(),
     };
     Ok(page_with(status, &listed))
 }
@@ -187,54 +180,16 @@ pub(super) async fn activate(
     let all = pairs.iter().any(|(key, value)| key == "whom" && value == "all");
     let ticked: Vec<String> =
         pairs.into_iter().filter(|(key, _)| key == "tenant").map(|(_, name)| name).collect();
-    let moved = if !all && ticked.is_empty() {
+    let begun = if !all && ticked.is_empty() {
         Err(ControlError::field("tenants", "tick at least one tenant, or choose all"))
     } else {
         let tenants = if all { None } else { Some(ticked) };
-        let request = StartActivation { release: release.clone(), tenants, default: None };
+        let request = StartRun { release: release.clone(), tenants, default: None };
         control.activate(&visitor.operator, request).await
     };
-    match moved {
-        Ok(_) => Ok(Done::Activated.at(LIST)),
+    match begun {
+        Ok(run) => Ok(Done::RunBegun.at(&super::runs::path(&run.id))),
         Err(error) => activate_page(&control, &visitor, &release, Some(error.into())).await,
-    }
-}
-
-/// Asks before an activation is taken back.
-pub(super) async fn ask_rollback(
-    extract::State(control): State,
-    Extension(visitor): Extension<Visitor>,
-    Path(id): Path<String>,
-) -> Answer {
-    let activation = control
-        .activation(&visitor.operator, &id)
-        .await
-        .map_err(|error| Refusal::from(error).page(Section::Releases, &visitor))?;
-    Ok(page(&ConfirmPage {
-        frame: Frame::new(Section::Releases, format!("Roll back {}?", activation.release), &visitor.name),
-        back: "Releases".into(),
-        cancel: LIST.into(),
-        action: format!("/-/console/activations/{}/rollback", activation.id),
-        text: vec![
-            format!("{} tenants that moved return to the release they had before.", activation.moved),
-            "Their data stays as it is, with the newer schema. No request is lost.".into(),
-        ],
-        typed: None,
-        tick: None,
-        button: "Roll back",
-        grave: false,
-    }))
-}
-
-/// Takes an activation back.
-pub(super) async fn rollback(
-    extract::State(control): State,
-    Extension(visitor): Extension<Visitor>,
-    Path(id): Path<String>,
-) -> Answer {
-    match control.rollback(&visitor.operator, &id).await {
-        Ok(_) => Ok(Done::RolledBack.at(LIST)),
-        Err(error) => Err(Refusal::from(error).page(Section::Releases, &visitor)),
     }
 }
 

@@ -4,11 +4,11 @@ use super::State;
 use super::answer::{Answer, Done, Refusal, page_with};
 use super::gate::Visitor;
 use super::sites::{release_names, server_names};
-use super::views::sites::{MemberRow, Site, SitePage, Usage, site_fields};
+use super::views::sites::{CacheFacts, MemberRow, Site, SitePage, Usage, site_fields};
 use super::views::{Frame, Section, mark};
 use crate::Control;
 use crate::error::ControlError;
-use crate::types::{PatchTenant, StartActivation, TenantView};
+use crate::types::{PatchTenant, StartRun, TenantView};
 use axum::extract::{self, Path};
 use axum::{Extension, Form};
 use http::StatusCode;
@@ -50,6 +50,7 @@ async fn gather(
     let tenant = control.tenant(operator, name).await?;
     let members = control.members(operator, name).await?;
     let usage = control.usage(operator, name, false).await?;
+    let cache = control.tenant_cache(operator, name).await?;
     let releases = release_names(control, visitor).await?;
     let mut fields = site_fields(&tenant);
     let status = refusal.as_ref().map_or(StatusCode::OK, |refusal| refusal.status);
@@ -68,6 +69,7 @@ async fn gather(
         releases,
         servers: server_names(control).into_iter().filter(|server| *server != tenant.data_server).collect(),
         usage: Usage::from(usage),
+        cache: CacheFacts::from(cache.counts),
         tenant: Site::from(tenant),
     };
     Ok((status, site))
@@ -168,6 +170,23 @@ pub(super) async fn change_settings(
     after(changed, Done::Saved, &control, &visitor, &name).await
 }
 
+/// Adds or removes a host that the site's guest may send requests to.
+pub(super) async fn change_outbound(
+    extract::State(control): State,
+    Extension(visitor): Extension<Visitor>,
+    Path(name): Path<String>,
+    Form(form): Form<AddressChange>,
+) -> Answer {
+    let changed = async {
+        let TenantView { mut outbound, .. } = control.tenant(&visitor.operator, &name).await?;
+        outbound.retain(|rule| Some(rule) != form.remove.as_ref());
+        outbound.extend(form.add.as_deref().map(|rule| rule.trim().to_owned()));
+        let patch = PatchTenant { outbound: Some(outbound), ..PatchTenant::default() };
+        control.patch_tenant(&visitor.operator, &name, patch).await
+    };
+    after(changed.await, Done::Saved, &control, &visitor, &name).await
+}
+
 /// One member to add, or one to remove.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -207,16 +226,9 @@ pub(super) async fn move_to_release(
     Path(name): Path<String>,
     Form(form): Form<Move>,
 ) -> Answer {
-    let request = StartActivation { release: form.release, tenants: Some(vec![name.clone()]), default: None };
+    let request = StartRun { release: form.release, tenants: Some(vec![name.clone()]), default: None };
     match control.activate(&visitor.operator, request).await {
-        Ok(activation) => match activation.failed.into_iter().next() {
-            None => Ok(Done::Moved.at(&path(&name))),
-            Some(failed) => {
-                let text = format!("The tenant kept its release: {}", failed.error);
-                let refusal = Refusal { status: StatusCode::CONFLICT, text, errors: Vec::new() };
-                site_page(&control, &visitor, &name, Some(refusal)).await
-            }
-        },
+        Ok(run) => Ok(Done::RunBegun.at(&super::runs::path(&run.id))),
         Err(error) => site_page(&control, &visitor, &name, Some(error.into())).await,
     }
 }

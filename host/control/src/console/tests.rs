@@ -95,13 +95,13 @@ async fn nobody_enters_without_a_session() {
             let seen = browser.get(path).await;
             assert_eq!(seen.status, StatusCode::SEE_OTHER, "{path}");
             assert!(
-                seen.location.starts_with("/-/sign-in?return-to=%2F%2D%2Fconsole%2F"),
+                seen.location.starts_with("/-/console/sign-in?return-to=%2F%2D%2Fconsole%2F"),
                 "{}",
                 seen.location
             );
         }
         let seen = browser.post("/-/console/tenants/club/suspend", "").await;
-        assert_eq!(seen.location, "/-/sign-in?return-to=%2F%2D%2Fconsole%2F");
+        assert_eq!(seen.location, "/-/console/sign-in?return-to=%2F%2D%2Fconsole%2F");
     }
     assert_eq!(browser.house.control.tenant(&browser.house.operator, "club").await.unwrap().state, "active");
 }
@@ -186,6 +186,7 @@ async fn a_site_from_the_form_to_the_receipt() {
     for (form, post) in [
         ("addresses", "remove=www.club.example"),
         ("settings", "key=tagline&value=Hello"),
+        ("outbound", "add=api.example"),
         ("members", "user=boss&role=owner"),
     ] {
         let seen = browser.post(&format!("{base}/{form}"), post).await;
@@ -194,12 +195,17 @@ async fn a_site_from_the_form_to_the_receipt() {
     let site = browser.house.control.tenant(&browser.house.operator, "club").await.unwrap();
     assert_eq!(site.addresses, ["club.example"]);
     assert_eq!(site.settings.get("tagline").map(String::as_str), Some("Hello"));
+    assert_eq!(site.outbound, ["api.example"]);
     let refused = browser.post(&format!("{base}/addresses"), "add=not+a+host").await;
     assert!(
         refused.status == StatusCode::UNPROCESSABLE_ENTITY && refused.html.contains("flash-bad"),
         "{}",
         refused.html
     );
+
+    let flushed = browser.post(&format!("{base}/flush"), "").await.location;
+    assert_eq!((flushed, browser.house.rooms.called("moved club *")), (format!("{base}?done=flushed"), 1));
+    assert!(browser.get(base).await.html.contains("Make all pages anew"));
 
     assert_eq!(browser.post(&format!("{base}/suspend"), "").await.location, format!("{base}?done=suspended"));
     assert!(browser.get(base).await.html.contains("Resume"));
@@ -234,24 +240,34 @@ async fn a_module_is_uploaded_activated_and_rolled_back() {
 
     let action = "/-/console/releases/site@2.0.0/activate";
     assert_eq!(browser.post(action, "whom=some").await.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert_eq!(
-        browser.post(action, "whom=some&tenant=club").await.location,
-        "/-/console/releases?done=activated"
-    );
+    let begun = browser.post(action, "whom=some&tenant=club").await.location;
+    let run = begun.strip_suffix("?done=run-begun").unwrap().to_owned();
+    assert!(run.starts_with("/-/console/runs/"), "{run}");
+    browser.house.runs_ended().await;
     assert_eq!(browser.house.release_of("club").as_deref(), Some("site@2.0.0"));
     assert_eq!(browser.house.release_of("chess").as_deref(), Some("site@1.0.0"));
 
     browser.house.rooms.fail(Fault::MigrateOf("chess".into()));
-    let kept = browser.post("/-/console/tenants/chess/release", "release=site%402.0.0").await;
-    assert_eq!(kept.status, StatusCode::CONFLICT);
-    assert!(kept.html.contains("The tenant kept its release"), "{}", kept.html);
+    let begun = browser.post("/-/console/tenants/chess/release", "release=site%402.0.0").await.location;
+    let kept = begun.strip_suffix("?done=run-begun").unwrap().to_owned();
+    browser.house.runs_ended().await;
+    let page = browser.get(&kept).await.html;
+    assert!(page.contains("TABEL") && page.contains("Resume"), "{page}");
+    assert!(!page.contains("Roll back"), "nobody moved: {page}");
+    assert_eq!(browser.get(&format!("{kept}?state=nonsense")).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    browser.house.rooms.mend();
+    let again = browser.post(&format!("{kept}/resume"), "").await;
+    assert_eq!(again.location, format!("{kept}?done=run-resumed"));
+    browser.house.runs_ended().await;
+    assert_eq!(browser.house.release_of("chess").as_deref(), Some("site@2.0.0"));
+    assert_eq!(browser.post(&format!("{kept}/resume"), "").await.status, StatusCode::CONFLICT);
 
-    let page = browser.get("/-/console/releases").await.html;
-    let ids: Vec<&str> =
-        page.split("/-/console/activations/").skip(1).filter_map(|rest| rest.split('/').next()).collect();
-    let [id] = ids.as_slice() else { unreachable!("one activation moved a site: {ids:?}") };
-    let back = browser.post(&format!("/-/console/activations/{id}/rollback"), "").await;
-    assert_eq!(back.location, "/-/console/releases?done=rolled-back");
+    let list = browser.get("/-/console/runs").await.html;
+    assert_eq!(list.matches("/-/console/runs/").count(), 2, "{list}");
+    assert!(browser.get(&format!("{run}/rollback")).await.html.contains("1 tenants that moved"));
+    let back = browser.post(&format!("{run}/rollback"), "").await;
+    assert!(back.location.ends_with("?done=rolled-back"), "{}", back.location);
+    browser.house.runs_ended().await;
     assert_eq!(browser.house.release_of("club").as_deref(), Some("site@1.0.0"));
 }
 
@@ -305,10 +321,24 @@ async fn a_one_time_password_opens_only_the_change_of_it() {
     let seen = carla
         .send(Request::builder().method(Method::GET).uri("/-/console/users").body(Body::empty()).unwrap())
         .await;
-    assert_eq!(seen.location, "/-/password?return-to=%2F%2D%2Fconsole%2Fusers");
+    assert_eq!(seen.location, "/-/console/password?return-to=%2F%2D%2Fconsole%2Fusers");
+}
+
+async fn a_server_is_told_to_leave() {
+    let browser = Browser::new().await;
+    let page = browser.get("/-/console/servers").await;
+    assert_eq!(page.status, StatusCode::OK);
+    let id = browser.house.control.config().server.to_string();
+    assert!(page.html.contains(&id) && page.html.contains("this one"), "{}", page.html);
+    let path = format!("/-/console/servers/{id}/drain");
+    assert!(browser.get(&path).await.html.contains("Drain the server"));
+    assert_eq!(browser.get("/-/console/servers/nobody/drain").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(browser.post(&path, "").await.location, "/-/console/servers?done=draining");
+    browser.house.control.asked_to_leave().await;
 }
 
 on_each_engine!(
+    a_server_is_told_to_leave,
     nobody_enters_without_a_session,
     another_site_can_not_make_a_browser_change_anything,
     every_page_is_protected_and_none_is_kept,

@@ -3,6 +3,8 @@
 
 pub(super) mod people;
 pub(super) mod releases;
+pub(super) mod runs;
+pub(super) mod servers;
 pub(super) mod sites;
 
 use crate::error::FieldError;
@@ -25,17 +27,21 @@ pub(super) enum Section {
     Overview,
     Sites,
     Releases,
+    Runs,
     Users,
     Tokens,
+    Servers,
     Audit,
 }
 
-const SECTIONS: [(Section, &str, &str); 6] = [
+const SECTIONS: [(Section, &str, &str); 8] = [
     (Section::Overview, "Overview", "/-/console/"),
     (Section::Sites, "Tenants", "/-/console/tenants"),
     (Section::Releases, "Releases", "/-/console/releases"),
+    (Section::Runs, "Runs", "/-/console/runs"),
     (Section::Users, "Users", "/-/console/users"),
     (Section::Tokens, "API tokens", "/-/console/tokens"),
+    (Section::Servers, "Servers", "/-/console/servers"),
     (Section::Audit, "Audit trail", "/-/console/audit"),
 ];
 
@@ -72,7 +78,7 @@ impl Frame {
         &STYLESHEET_URL
     }
 
-    fn sections(&self) -> [(Section, &'static str, &'static str); 6] {
+    fn sections(&self) -> [(Section, &'static str, &'static str); 8] {
         SECTIONS
     }
 

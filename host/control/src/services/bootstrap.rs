@@ -45,6 +45,10 @@ impl Control {
     /// [`ControlError`].
     pub async fn bootstrap(&self, shipped: Option<&ShippedModule>) -> Result<FirstStart> {
         let mut first = FirstStart::default();
+        if self.standing.is_early() {
+            self.standing.keep_shipped(shipped);
+            return Ok(first);
+        }
         if let Some(module) = shipped {
             first.pushed = self.push_shipped(module).await?;
         }
@@ -64,9 +68,13 @@ impl Control {
             must_change_password: true,
             created_at: Timestamp::now(),
         };
-        self.add_user(SERVER, &admin, password.clone()).await?;
-        first.admin = Some((ADMIN.to_owned(), password));
         first.operator_token = Some(token);
+        match self.add_user(SERVER, &admin, password.clone()).await {
+            Ok(()) => first.admin = Some((ADMIN.to_owned(), password)),
+            // Another server that started at the same time was first; its operator saw the password.
+            Err(error) if !self.store.has_super_user().await? => return Err(error),
+            Err(_there) => {}
+        }
         Ok(first)
     }
 

@@ -5,7 +5,9 @@
 //! changes nothing.
 
 use super::import::reference;
-use super::tenants::{check_settings, check_title, check_words, hold_addresses, read_addresses};
+use super::tenants::{
+    check_settings, check_title, check_words, hold_addresses, read_addresses, read_outbound,
+};
 use crate::Control;
 use crate::error::{ControlError, FieldError};
 use crate::ports::SchemaState;
@@ -53,6 +55,7 @@ impl Control {
             .map_err(|error| wrong.push(FieldError { field: "name".into(), detail: error.to_string() }))
             .ok();
         let addresses = read_addresses(&request.addresses, &mut wrong);
+        let outbound = read_outbound(&request.outbound, &mut wrong);
         check_words(request.locale.as_deref(), request.time_zone.as_deref(), &mut wrong);
         let title = request.title.unwrap_or_else(|| request.name.clone());
         check_title(&title, &mut wrong);
@@ -90,6 +93,7 @@ impl Control {
             addresses,
             url_prefix: request.url_prefix.unwrap_or(true),
             settings: request.settings,
+            outbound,
             locale: request.locale.unwrap_or_else(|| "en".into()),
             time_zone: request.time_zone.unwrap_or_else(|| "UTC".into()),
             release,

@@ -144,6 +144,8 @@ impl Control {
             locale: Some(facts.locale.clone()),
             time_zone: Some(facts.time_zone.clone()),
             settings: facts.settings.clone(),
+            // The operator of this server decides; so a clone sends nothing until it is allowed to.
+            outbound: Vec::new(),
             data_server: wish.data_server,
         };
         let mut row = self.draft(request).await?;

@@ -94,10 +94,8 @@ impl Control {
             return Err(ControlError::Conflict(text));
         }
         // It would migrate the database that is about to be left or emptied.
-        if change.activation_runs().await? {
-            return Err(ControlError::Conflict(
-                "an activation is running; wait until it has ended".to_owned(),
-            ));
+        if let Some(run) = change.open_run().await? {
+            return Err(super::runs::under_way(run));
         }
         let action = match &operation {
             Operation::Move { .. } => "tenant.move",
@@ -204,6 +202,9 @@ impl Control {
         };
         for row in rows {
             let Ok(_claim) = self.claim(&row, "recovery") else { continue };
+            if !self.may_take_over(&row).await {
+                continue;
+            }
             // Read again under the claim: its own work may have ended between.
             let row = match self.store.tenant_by_id(row.id).await {
                 Ok(Some(row)) => row,

@@ -8,6 +8,10 @@ use rowhouse_base::{Chain, Timestamp};
 use rowhouse_tenant::TenantState;
 use std::time::Duration;
 
+/// A server that has been silent for this long is not at work any more: thirty beats, and longer than any statement may
+/// wait.
+const SILENT_WORKER: Duration = Duration::from_secs(60);
+
 type Result<T> = std::result::Result<T, ControlError>;
 
 /// Who the audit trail names for what nobody asked for just now.
@@ -16,14 +20,24 @@ pub(crate) const SERVER: &str = "server";
 /// Tombstones are kept this long: any server that was away for less catches up by them alone.
 const TOMBSTONES: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// Runs are kept this long after their end: a row for each tenant of each run must not pile up for ever.
+const RUNS: Duration = Duration::from_secs(90 * 24 * 3600);
+
 impl Control {
     /// Loads the snapshot and finishes what a crash left half done. Called once, before anything is served.
     ///
     /// # Errors
     /// [`ControlError::Database`]; what fails for one tenant is logged and left for the next time.
     pub async fn recover(&self) -> Result<()> {
+        if self.standing.is_early() {
+            // The control database is away; this is done when it is back.
+            return Ok(());
+        }
+        self.enter().await?;
         for row in self.store.tenants_in(TenantState::Provisioning).await? {
-            self.finish_making(&row).await;
+            if self.may_take_over(&row).await {
+                self.finish_making(&row).await;
+            }
         }
         self.sync().await?;
         self.look_for_servers().await?;
@@ -70,16 +84,35 @@ impl Control {
             }
             Err(error) => tracing::warn!(error = %Chain(&error), "look for trash that is due"),
         }
+        if let Err(error) = self.store.drop_old_sign_ins().await {
+            tracing::warn!(error = %Chain(&error), "drop old counts of sign-ins");
+        }
         if let Err(error) = self.store.drop_old_sessions(now).await {
             tracing::warn!(error = %Chain(&error), "drop old sessions");
         }
-        let age = i64::try_from(TOMBSTONES.as_micros()).unwrap_or(i64::MAX);
-        if let Err(error) = self.store.compact(Timestamp(now.0.saturating_sub(age))).await {
+        if let Err(error) = self.store.compact(before(now, TOMBSTONES)).await {
             tracing::warn!(error = %Chain(&error), "drop old tombstones");
+        }
+        if let Err(error) = self.store.drop_old_runs(before(now, RUNS)).await {
+            tracing::warn!(error = %Chain(&error), "drop old runs");
+        }
+    }
+
+    /// True where no other server that lives works on the tenant; then this one does.
+    pub(super) async fn may_take_over(&self, row: &TenantRow) -> bool {
+        match self.store.take_over(row.id, SILENT_WORKER).await {
+            Ok(taken) => taken,
+            Err(error) => {
+                tracing::warn!(tenant = %row.id, error = %Chain(&error), "look who works on a tenant");
+                false
+            }
         }
     }
 
     async fn try_purge(&self, row: &TenantRow) {
+        if !self.may_take_over(row).await {
+            return;
+        }
         if let Err(error) = self.purge(SERVER, row).await {
             tracing::error!(tenant = %row.id, error = %Chain(&error), "go on deleting a tenant");
         }
@@ -112,4 +145,8 @@ impl Control {
             }
         }
     }
+}
+
+fn before(now: Timestamp, age: Duration) -> Timestamp {
+    Timestamp(now.0.saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX)))
 }

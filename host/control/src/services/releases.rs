@@ -115,8 +115,8 @@ impl Control {
         if change.setting(super::DEFAULT_RELEASE).await?.as_deref() == Some(row.name.as_str()) {
             return Err(ControlError::Conflict(format!("`{}` is the default release", row.name)));
         }
-        if change.activation_runs().await? {
-            return Err(ControlError::Conflict("an activation is running".to_owned()));
+        if let Some(run) = change.open_run().await? {
+            return Err(super::runs::under_way(run));
         }
         change.remove_release(&row).await?;
         change.audit(actor, "release.delete", row.name.as_str(), None, &row.digest.to_string()).await?;

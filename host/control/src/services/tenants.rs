@@ -7,7 +7,7 @@ use crate::store::{Change, DatabaseError, Operation, TenantRow, state_counts};
 use crate::types::{Page, Paging, PatchTenant, StatusView, TenantCounts, TenantRelease, TenantView, rfc3339};
 use rowhouse_base::TenantName;
 use rowhouse_identity::Operator;
-use rowhouse_tenant::{AddressPattern, TenantState};
+use rowhouse_tenant::{AddressPattern, OutboundRule, TenantState};
 use std::collections::BTreeMap;
 
 type Result<T> = std::result::Result<T, ControlError>;
@@ -18,6 +18,8 @@ const SETTINGS: usize = 200;
 const SETTING_BYTES: usize = 16 << 10;
 /// Addresses of one tenant.
 const ADDRESSES: usize = 100;
+/// Outbound rules of one tenant: each request is compared with all of them.
+const OUTBOUND: usize = 100;
 
 impl Control {
     /// How the server is.
@@ -87,6 +89,7 @@ impl Control {
         let row = self.row(name).await?;
         let mut wrong = Vec::new();
         let addresses = patch.addresses.as_deref().map(|texts| read_addresses(texts, &mut wrong));
+        let outbound = patch.outbound.as_deref().map(|texts| read_outbound(texts, &mut wrong));
         check_words(patch.locale.as_deref(), patch.time_zone.as_deref(), &mut wrong);
         if let Some(title) = &patch.title {
             check_title(title, &mut wrong);
@@ -105,6 +108,7 @@ impl Control {
         }
         let moved = addresses.is_some();
         row.addresses = addresses.unwrap_or(row.addresses);
+        row.outbound = outbound.unwrap_or(row.outbound);
         row.title = patch.title.unwrap_or(row.title);
         row.url_prefix = patch.url_prefix.unwrap_or(row.url_prefix);
         row.locale = patch.locale.unwrap_or(row.locale);
@@ -178,6 +182,7 @@ impl Control {
             locale: row.locale.clone(),
             time_zone: row.time_zone.clone(),
             settings: row.settings.clone(),
+            outbound: row.outbound.iter().map(ToString::to_string).collect(),
             release: row.release.as_ref().map(|release| TenantRelease {
                 name: release.name.to_string(),
                 digest: release.digest.to_string(),
@@ -195,14 +200,20 @@ impl Control {
     fn urls(&self, row: &TenantRow) -> Vec<String> {
         let scheme = &self.config.scheme;
         let port = self.config.port.map(|port| format!(":{port}")).unwrap_or_default();
-        let base = self.directory.with(|snapshot| snapshot.base().domain.clone());
+        let (base, single) = self
+            .directory
+            .with(|snapshot| (snapshot.base().domain.clone(), snapshot.single().map(|tenant| tenant.id)));
         let exact = row.addresses.iter().filter_map(|address| match address {
             AddressPattern::Exact(host) => Some(format!("{scheme}://{host}{port}/")),
             AddressPattern::Wildcard(_) => None,
         });
         let mut urls: Vec<String> = exact.collect();
+        if single == Some(row.id) {
+            urls.push(format!("{scheme}://{base}{port}/"));
+        }
         urls.push(format!("{scheme}://{}.{base}{port}/", row.name));
-        if row.url_prefix {
+        // There are none beside a single site.
+        if row.url_prefix && single.is_none() {
             urls.push(format!("{scheme}://{base}{port}/{}/", row.name));
         }
         urls
@@ -253,6 +264,25 @@ pub(super) fn read_addresses(texts: &[String], wrong: &mut Vec<FieldError>) -> V
         wrong.push(fault("addresses", format!("a tenant has at most {ADDRESSES} addresses")));
     }
     addresses
+}
+
+/// Reads outbound rules, each once, in the order given.
+pub(super) fn read_outbound(texts: &[String], wrong: &mut Vec<FieldError>) -> Vec<OutboundRule> {
+    let mut rules: Vec<OutboundRule> = Vec::new();
+    for (index, text) in texts.iter().enumerate() {
+        match text.trim().parse::<OutboundRule>() {
+            Ok(rule) if rules.contains(&rule) => {}
+            Ok(rule) => rules.push(rule),
+            Err(error) => wrong.push(FieldError {
+                field: format!("outbound[{index}]"),
+                detail: rowhouse_base::Chain(&error).to_string(),
+            }),
+        }
+    }
+    if rules.len() > OUTBOUND {
+        wrong.push(fault("outbound", format!("a tenant has at most {OUTBOUND} outbound hosts")));
+    }
+    rules
 }
 
 pub(super) fn check_title(title: &str, wrong: &mut Vec<FieldError>) {

@@ -6,16 +6,19 @@
 //! begins, the words of its types and what its errors mean.
 
 mod address;
+mod look;
 mod mysql;
 mod postgresql;
+mod retry;
 mod run;
 mod sqlite;
 
 pub use address::{ControlUrl, UrlError};
-pub(super) use run::{Row, Statement, Tx, sql};
+pub use look::ControlFacts;
+pub(super) use retry::{Pauses, settled};
+pub(super) use run::{Row, Statement, Tx, sql, sql_in};
 
 use address::Place;
-use std::future::Future;
 use std::time::Duration;
 
 /// A connection to a server is made within this time, or is given up.
@@ -69,6 +72,17 @@ pub(super) async fn open(url: &ControlUrl, connections: u32) -> Result<Pools, sq
     }
 }
 
+/// Connections to a server that does not answer yet; made when they are needed. None for a file.
+pub(super) fn later(url: &ControlUrl, connections: u32) -> Option<Pools> {
+    let writers = (connections / 4).max(1);
+    let readers = connections.saturating_sub(writers).max(1);
+    match &url.place {
+        Place::File(_) => None,
+        Place::Postgres(options) => Some(postgresql::later(options, readers, writers)),
+        Place::MySql(options) => Some(mysql::later(options, readers, writers)),
+    }
+}
+
 /// Held while the schema is changed, so that of two servers starting at once one waits.
 #[derive(Debug)]
 pub(super) enum SchemaTurn {
@@ -114,6 +128,19 @@ impl Pools {
 }
 
 impl Pool {
+    /// Asks for the database's own time in microseconds since 1970, as `moment`.
+    pub(super) fn moment_text(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => {
+                "SELECT CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER) AS moment"
+            }
+            Self::Postgres(_) => {
+                "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT) AS moment"
+            }
+            Self::MySql(_) => "SELECT CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS SIGNED) AS moment",
+        }
+    }
+
     /// Begins a transaction. On a pool that reads, all of it sees the database as of one moment.
     pub(super) async fn begin(&self) -> Result<Tx, sqlx::Error> {
         match self {
@@ -170,20 +197,4 @@ pub(super) fn fate(error: &sqlx::Error) -> Fate {
 /// True where a statement that changes the schema failed because it was done before.
 pub(super) fn was_done(error: &sqlx::Error) -> bool {
     mysql::was_done(error)
-}
-
-/// Does a statement that stands alone, and does it again where the engine undid it for another's sake. A lost
-/// connection is not tried again: the statement may have been done.
-pub(super) async fn settled<T, F>(work: impl Fn() -> F) -> Result<T, sqlx::Error>
-where
-    F: Future<Output = Result<T, sqlx::Error>>,
-{
-    // The other one is done after its turn; who loses three times is told.
-    for _ in 0..2 {
-        match work().await {
-            Err(error) if fate(&error) == Fate::Undone => {}
-            done => return done,
-        }
-    }
-    work().await
 }

@@ -35,6 +35,9 @@ pub enum DatabaseError {
         /// The newest version known here.
         known: i64,
     },
+    /// The database is known not to answer; nothing was asked of it.
+    #[error("the control database does not answer")]
+    Away,
     /// Another server has been at the schema for too long.
     #[error("another server is changing the control database's schema: start again when it is done")]
     Migrating,
@@ -48,9 +51,14 @@ impl DatabaseError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Sql(error) => !matches!(fate(error), Fate::Final),
-            Self::Migrating => true,
+            Self::Migrating | Self::Away => true,
             Self::Unknown(_) | Self::Failed | Self::Value { .. } | Self::Newer { .. } => false,
         }
+    }
+
+    /// True where the engine undid it for another's sake: the same again may go well.
+    pub(crate) fn is_undone(&self) -> bool {
+        matches!(self, Self::Sql(error) if fate(error) == Fate::Undone)
     }
 
     /// True where a row with this key is there already.

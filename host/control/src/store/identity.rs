@@ -10,10 +10,11 @@ use super::{DatabaseError, Result, Store, parsed, timestamp};
 use rowhouse_base::id::UserId;
 use rowhouse_base::{Digest, Timestamp};
 use rowhouse_identity::{
-    IdentityStore, Later, NewSession, PasswordHash, Roles, Scope, StoreError, StoredSession, StoredToken,
-    StoredUser, UserName,
+    IdentityStore, Later, NewSession, PasswordHash, Roles, Scope, SignInKey, StoreError, StoredSession,
+    StoredToken, StoredUser, UserName,
 };
 use std::future::Future;
+use std::time::Duration;
 
 fn later<'a, T>(work: impl Future<Output = Result<T>> + Send + 'a) -> Later<'a, T> {
     Box::pin(async move { work.await.map_err(|error: DatabaseError| StoreError(Box::new(error))) })
@@ -21,6 +22,7 @@ fn later<'a, T>(work: impl Future<Output = Result<T>> + Send + 'a) -> Later<'a, 
 
 impl Store {
     async fn stored_user(&self, name: &UserName) -> Result<Option<StoredUser>> {
+        self.reachable()?;
         let row = sql(
             "SELECT id, name, email, super_user, disabled, must_change, created_at, password FROM users \
              WHERE name = $1",
@@ -46,6 +48,7 @@ impl Store {
     }
 
     async fn stored_session(&self, digest: Digest) -> Result<Option<StoredSession>> {
+        self.reachable()?;
         let row = sql(
             "SELECT sessions.scope, sessions.idle_until, sessions.expires_at, users.id, users.name, users.email, \
              users.super_user, users.disabled, users.must_change, users.created_at, \
@@ -56,7 +59,9 @@ impl Store {
         )
         .bind(digest.to_string())
         .fetch_optional(&self.pools.read)
-        .await?;
+        .await
+        // Nobody else may have noticed yet that the database is away.
+        .inspect_err(|_error| self.link.look())?;
         row.map(|row| {
             Ok(StoredSession {
                 scope: parsed(&row, "scope")?,
@@ -170,8 +175,21 @@ impl IdentityStore for Store {
         })
     }
 
+    fn is_reachable(&self) -> Later<'_, ()> {
+        later(std::future::ready(self.reachable()))
+    }
+
+    fn count_sign_in(&self, keys: Vec<SignInKey>, window: Duration) -> Later<'_, Option<Duration>> {
+        later(self.count_attempt(keys, window))
+    }
+
+    fn excuse_sign_in(&self, forget: String, lessen: Option<String>) -> Later<'_, ()> {
+        later(self.excuse(forget, lessen))
+    }
+
     fn token(&self, digest: Digest) -> Later<'_, Option<StoredToken>> {
         later(async move {
+            self.reachable()?;
             let row = sql("SELECT id, name, scopes, created_at, expires_at FROM tokens WHERE digest = $1")
                 .bind(digest.to_string())
                 .fetch_optional(&self.pools.read)

@@ -24,6 +24,9 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "bytes of releases in parts", statements: PARTS },
     Migration { name: "policy of releases", statements: POLICY },
     Migration { name: "data servers and operations", statements: SERVERS },
+    Migration { name: "runs with leases and items", statements: RUNS },
+    Migration { name: "outbound requests", statements: OUTBOUND },
+    Migration { name: "servers of a farm", statements: FARM },
 ];
 
 const BEGIN: &[&str] = &[
@@ -108,6 +111,48 @@ const POLICY: &[&str] = &[
 const SERVERS: &[&str] = &[
     "ALTER TABLE tenants ADD COLUMN data_server VARCHAR(32) NOT NULL DEFAULT 'local'",
     "ALTER TABLE tenants ADD COLUMN operation TEXT",
+];
+
+/// Activations became runs. Who holds a lease works on the run; `lease_turn` counts how often one was taken.
+const RUNS: &[&str] = &[
+    "CREATE TABLE runs (id VARCHAR(36) PRIMARY KEY, kind VARCHAR(16) NOT NULL, release_name VARCHAR(130) NOT NULL, \
+     state VARCHAR(16) NOT NULL, total BIGINT NOT NULL, moved BIGINT NOT NULL, failed BIGINT NOT NULL, \
+     gone BIGINT NOT NULL, previous_default VARCHAR(130), rollback_of VARCHAR(36), actor VARCHAR(100) NOT NULL, \
+     lease_owner VARCHAR(36), lease_turn BIGINT NOT NULL, lease_until BIGINT, started_at BIGINT NOT NULL, \
+     ended_at BIGINT, gen BIGINT NOT NULL)",
+    "CREATE INDEX runs_state ON runs (state)",
+    "CREATE TABLE run_items (run_id VARCHAR(36) NOT NULL, tenant_id VARCHAR(36) NOT NULL, \
+     tenant_name VARCHAR(63) NOT NULL, from_release VARCHAR(130), to_release VARCHAR(130) NOT NULL, \
+     state VARCHAR(16) NOT NULL, attempts BIGINT NOT NULL, error TEXT, ended_at BIGINT, \
+     PRIMARY KEY (run_id, tenant_id), FOREIGN KEY (run_id) REFERENCES runs (id))",
+    "CREATE INDEX run_items_state ON run_items (run_id, state, tenant_id)",
+    "INSERT INTO runs (id, kind, release_name, state, total, moved, failed, gone, previous_default, rollback_of, \
+     actor, lease_turn, started_at, ended_at, gen) \
+     SELECT id, CASE kind WHEN 'activate' THEN 'activation' ELSE kind END, release_name, \
+     CASE state WHEN 'done' THEN 'finished' WHEN 'failed-partly' THEN 'failed' ELSE 'interrupted' END, total, \
+     (SELECT COUNT(*) FROM moves WHERE activation_id = activations.id AND moves.state = 'moved'), \
+     (SELECT COUNT(*) FROM moves WHERE activation_id = activations.id AND moves.state = 'failed'), 0, \
+     previous_default, rollback_of, '', 0, started_at, finished_at, gen FROM activations",
+    "INSERT INTO run_items (run_id, tenant_id, tenant_name, from_release, to_release, state, attempts, error) \
+     SELECT activation_id, tenant_id, tenant_name, from_release, to_release, \
+     CASE state WHEN 'pending' THEN 'waiting' ELSE state END, CASE state WHEN 'pending' THEN 0 ELSE 1 END, error \
+     FROM moves",
+    "DROP TABLE moves",
+    "DROP TABLE activations",
+];
+
+/// A list as JSON; NULL is nowhere.
+const OUTBOUND: &[&str] = &["ALTER TABLE tenants ADD COLUMN outbound TEXT"];
+
+/// What servers of a farm know of one another. Times of `servers` and `sign_ins` are the database's own, so that
+/// clocks that differ do no harm; neither moves the generation. `worker` is who makes, moves or removes a tenant.
+const FARM: &[&str] = &[
+    "CREATE TABLE servers (id VARCHAR(36) PRIMARY KEY, name VARCHAR(64) NOT NULL, version VARCHAR(64) NOT NULL, \
+     state VARCHAR(16) NOT NULL, drain BIGINT NOT NULL, applied BIGINT NOT NULL, started_at BIGINT NOT NULL, \
+     beat_at BIGINT NOT NULL)",
+    "CREATE TABLE sign_ins (name VARCHAR(96) PRIMARY KEY, failures BIGINT NOT NULL, ends_at BIGINT NOT NULL)",
+    "CREATE INDEX sign_ins_ends ON sign_ins (ends_at)",
+    "ALTER TABLE tenants ADD COLUMN worker VARCHAR(36)",
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS control_ledger (version BIGINT PRIMARY KEY, name VARCHAR(64) NOT NULL, \
@@ -227,17 +272,22 @@ async fn record(tx: &mut Tx, version: i64, migration: &Migration) -> Result<()> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Store, dialect};
+    use crate::store::{ItemState, RunState, Store, dialect};
     use crate::tests::{TestDatabase, on_each_engine};
+    use rowhouse_base::id::RunId;
+
+    fn link() -> std::sync::Arc<crate::link::Link> {
+        crate::stub::alone()
+    }
 
     async fn a_newer_database_is_refused() {
         let database = TestDatabase::new().await;
-        let store = Store::open(&database.url(), 4).await.unwrap();
+        let store = Store::open(&database.url(), 4, link()).await.unwrap();
         let future = Migration { name: "from the future", statements: &[] };
         let mut tx = store.pools.write.begin().await.unwrap();
         record(&mut tx, 99, &future).await.unwrap();
         tx.commit().await.unwrap();
-        let refused = Store::open(&database.url(), 4).await;
+        let refused = Store::open(&database.url(), 4, link()).await;
         assert!(matches!(refused, Err(DatabaseError::Newer { found: 99, .. })), "{refused:?}");
     }
 
@@ -275,30 +325,86 @@ mod tests {
                 .map(|row| row.get("name").unwrap())
                 .collect();
             assert!(names.iter().eq(MIGRATIONS.iter().map(|migration| migration.name)), "{cut}: {names:?}");
-            let store = Store { pools };
+            let store = Store { pools, link: link() };
             assert_eq!(store.generation().await.unwrap(), 0, "{cut}");
             store.change().await.unwrap().commit().await.unwrap();
         }
     }
 
-    /// What the first version stored is there after the move.
-    async fn bytes_of_releases_are_kept_when_they_move() {
-        let database = TestDatabase::new().await;
+    /// A database as an older server left it, with so many migrations.
+    async fn older(database: &TestDatabase, migrations: usize) -> Pools {
         let pools = dialect::open(&database.url(), 4).await.unwrap();
-        let [first, ..] = MIGRATIONS else { unreachable!("there is a first migration") };
         if pools.schema_commits() {
             for table in [LEDGER, STEPS] {
                 Statement::schema(pools.schema_text(table)).execute(&pools.write).await.unwrap();
             }
-            steps(&pools, 1, first).await.unwrap();
-        } else {
+        }
+        for (version, migration) in (1..).zip(MIGRATIONS.iter().take(migrations)) {
+            if pools.schema_commits() {
+                steps(&pools, version, migration).await.unwrap();
+                continue;
+            }
             let mut tx = pools.begin_schema().await.unwrap();
-            for text in [LEDGER].iter().chain(first.statements) {
+            for text in [LEDGER].iter().chain(migration.statements) {
                 Statement::schema(pools.schema_text(text)).execute(&mut tx).await.unwrap();
             }
-            record(&mut tx, 1, first).await.unwrap();
+            record(&mut tx, version, migration).await.unwrap();
             tx.commit().await.unwrap();
         }
+        pools
+    }
+
+    /// What an older server knew of its activations is there as runs, and the one that ran goes on.
+    async fn activations_become_runs() {
+        let database = TestDatabase::new().await;
+        let pools = older(&database, 4).await;
+        let ids: Vec<RunId> = (0..3).map(|_| RunId::new()).collect();
+        for (id, state) in ids.iter().zip(["done", "failed-partly", "running"]) {
+            sql("INSERT INTO activations (id, kind, release_name, state, total, started_at, gen) \
+                 VALUES ($1, 'activate', 'site@1.0.0', $2, 2, 7, 1)")
+            .bind(id.to_string())
+            .bind(state)
+            .execute(&pools.write)
+            .await
+            .unwrap();
+            let last = if state == "running" { "pending" } else { "failed" };
+            for (number, state) in ["moved", last].into_iter().enumerate() {
+                sql("INSERT INTO moves (activation_id, tenant_id, tenant_name, to_release, state) \
+                     VALUES ($1, $2, $3, 'site@1.0.0', $4)")
+                .bind(id.to_string())
+                .bind(rowhouse_base::id::TenantId::new().to_string())
+                .bind(format!("club-{number}"))
+                .bind(state)
+                .execute(&pools.write)
+                .await
+                .unwrap();
+            }
+        }
+        migrate(&pools).await.unwrap();
+        let store = Store { pools, link: link() };
+        let mut states = Vec::new();
+        for id in &ids {
+            let run = store.run(*id).await.unwrap().unwrap();
+            states.push((run.state, run.kind.as_str(), run.moved, run.failed, run.turn));
+        }
+        assert_eq!(
+            states,
+            [
+                (RunState::Finished, "activation", 1, 1, 0),
+                (RunState::Failed, "activation", 1, 1, 0),
+                (RunState::Interrupted, "activation", 1, 0, 0)
+            ]
+        );
+        let items = store.run_items(ids[2], None, "", 10).await.unwrap();
+        let items: Vec<_> = items.iter().map(|item| (item.state, item.attempts)).collect();
+        assert_eq!(items, [(ItemState::Moved, 1), (ItemState::Waiting, 0)]);
+        assert_eq!(store.runs_open().await.unwrap().len(), 1);
+    }
+
+    /// What the first version stored is there after the move.
+    async fn bytes_of_releases_are_kept_when_they_move() {
+        let database = TestDatabase::new().await;
+        let pools = older(&database, 1).await;
         let digest = rowhouse_base::Digest::of(b"component");
         sql("INSERT INTO release_bytes (digest, bytes) VALUES ($1, $2)")
             .bind(digest.to_string())
@@ -307,12 +413,13 @@ mod tests {
             .await
             .unwrap();
         migrate(&pools).await.unwrap();
-        assert_eq!(Store { pools }.bytes(&digest).await.unwrap().unwrap(), b"component");
+        assert_eq!(Store { pools, link: link() }.bytes(&digest).await.unwrap().unwrap(), b"component");
     }
 
     on_each_engine!(
         a_newer_database_is_refused,
         a_migration_that_was_cut_short_is_finished,
+        activations_become_runs,
         bytes_of_releases_are_kept_when_they_move,
     );
 }

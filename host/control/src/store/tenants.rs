@@ -3,21 +3,22 @@
 //! A tenant's addresses stand twice: in its row, in order, and, while it holds them, in `addresses`,
 //! where the key keeps two tenants from having the same one. Both are written by one function.
 
-use super::dialect::{Row, Tx, sql};
+use super::dialect::{Row, Tx, sql, sql_in};
 use super::{
     Change, Result, Store, flag, generation, json, like, number, parsed, parsed_option, timestamp, to_json,
     value,
 };
 use rowhouse_base::id::TenantId;
 use rowhouse_base::{DataServerName, Digest, TenantName, Timestamp};
-use rowhouse_tenant::{AddressPattern, ReleaseName, ReleaseRef, TenantState};
+use rowhouse_tenant::{AddressPattern, OutboundRule, ReleaseName, ReleaseRef, TenantState};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 macro_rules! columns {
     () => {
         "id, name, title, state, addresses, url_prefix, settings, locale, time_zone, release_name, \
-         release_digest, previous_release, schema_version, fingerprint, created_at, trash_until, data_server, operation, gen"
+         release_digest, previous_release, schema_version, fingerprint, created_at, trash_until, data_server, operation, outbound, \
+         gen"
     };
 }
 
@@ -31,6 +32,7 @@ pub(crate) struct TenantRow {
     pub(crate) addresses: Vec<AddressPattern>,
     pub(crate) url_prefix: bool,
     pub(crate) settings: BTreeMap<String, String>,
+    pub(crate) outbound: Vec<OutboundRule>,
     pub(crate) locale: String,
     pub(crate) time_zone: String,
     /// Without its policy, which stands with the release.
@@ -59,6 +61,7 @@ impl TenantRow {
             addresses: json(row, "addresses")?,
             url_prefix: flag(row, "url_prefix")?,
             settings: json(row, "settings")?,
+            outbound: outbound(row)?,
             locale: row.get("locale")?,
             time_zone: row.get("time_zone")?,
             release: name.zip(digest).map(|(name, digest)| ReleaseRef { name, digest, reuse: None }),
@@ -72,6 +75,12 @@ impl TenantRow {
             operation: operation(row)?,
             revision: generation(row, "gen")?,
         })
+    }
+
+    /// True while some server makes, moves, empties or removes it.
+    fn is_worked_on(&self) -> bool {
+        let between = [TenantState::Provisioning, TenantState::Moving, TenantState::Deleting];
+        self.operation.is_some() || between.contains(&self.state)
     }
 
     /// True while nobody else may have its name and addresses.
@@ -120,6 +129,12 @@ impl Operation {
 fn operation(row: &Row) -> Result<Option<Operation>> {
     let text: Option<String> = row.get("operation")?;
     text.map(|text| serde_json::from_str(&text).map_err(|error| value("operation", error))).transpose()
+}
+
+fn outbound(row: &Row) -> Result<Vec<OutboundRule>> {
+    let text: Option<String> = row.get("outbound")?;
+    let read = |text: String| serde_json::from_str(&text).map_err(|error| value("outbound", error));
+    text.map_or(Ok(Vec::new()), read)
 }
 
 fn all(rows: &[Row]) -> Result<Vec<TenantRow>> {
@@ -181,6 +196,17 @@ impl Store {
             .fetch_optional(&self.pools.read)
             .await?;
         row.as_ref().map(TenantRow::read).transpose()
+    }
+
+    /// The tenants with these ids; those that are gone are left out.
+    pub(crate) async fn tenants_by_ids(&self, ids: &[TenantId]) -> Result<Vec<TenantRow>> {
+        let mut found = Vec::with_capacity(ids.len());
+        for some in ids.chunks(PAGE) {
+            let text = concat!("SELECT ", columns!(), " FROM tenants WHERE id IN ({})");
+            let rows = sql_in(text, some.len()).bind_all(some).fetch_all(&self.pools.read).await?;
+            found.append(&mut all(&rows)?);
+        }
+        Ok(found)
     }
 
     /// Tenants in the order of name and id, after a position, with a text in name, title or address.
@@ -308,7 +334,8 @@ impl Change {
         sql("UPDATE tenants SET live_name = $1, title = $2, state = $3, addresses = $4, url_prefix = $5, \
              settings = $6, locale = $7, time_zone = $8, release_name = $9, release_digest = $10, \
              previous_release = $11, schema_version = $12, fingerprint = $13, trash_until = $14, data_server = $15, \
-             operation = $16, gen = $17 WHERE id = $18")
+             operation = $16, outbound = $17, gen = $18, \
+             worker = CASE WHEN $19 = 1 THEN COALESCE(worker, $20) ELSE NULL END WHERE id = $21")
         .bind(tenant.holds_name().then(|| tenant.name.as_str().to_owned()))
         .bind(tenant.title.clone())
         .bind(tenant.state.as_str())
@@ -325,7 +352,10 @@ impl Change {
         .bind(tenant.trash_until.map(|at| at.0))
         .bind(tenant.data_server.as_str())
         .bind(tenant.operation.as_ref().map(|operation| to_json("operation", operation)).transpose()?)
+        .bind((!tenant.outbound.is_empty()).then(|| to_json("outbound", &tenant.outbound)).transpose()?)
         .bind(number(tenant.revision))
+        .bind(i64::from(tenant.is_worked_on()))
+        .bind(self.link.server.to_string())
         .bind(tenant.id.to_string())
         .execute(&mut self.tx)
         .await?;
@@ -388,24 +418,5 @@ impl Change {
             .await?;
         self.people_changed().await?;
         Ok((sessions, members))
-    }
-
-    /// Active, suspended and moving tenants that don't run this release.
-    pub(crate) async fn tenants_to_move(
-        &mut self,
-        digest: &Digest,
-        release: &ReleaseName,
-    ) -> Result<Vec<TenantRow>> {
-        let rows = sql(concat!(
-            "SELECT ",
-            columns!(),
-            " FROM tenants WHERE state IN ('active', 'suspended', 'moving') AND (release_digest IS NULL \
-             OR release_digest <> $1 OR release_name <> $2) ORDER BY id"
-        ))
-        .bind(digest.to_string())
-        .bind(release.as_str().to_owned())
-        .fetch_all(&mut self.tx)
-        .await?;
-        all(&rows)
     }
 }

@@ -7,7 +7,7 @@ use crate::ports::{
 use crate::stub::{Fault, Rooms, fingerprint};
 use crate::tests::aside;
 use rowhouse_base::id::TenantId;
-use rowhouse_base::{DataServerName, Digest};
+use rowhouse_base::{DataServerName, Digest, Subject};
 use rowhouse_tenant::Tenant;
 use serde::{Deserialize, Serialize};
 use std::io::{Read, Write};
@@ -205,6 +205,15 @@ impl TenantData for Rooms {
         })
     }
 
+    fn move_subjects<'a>(&'a self, tenant: &'a Arc<Tenant>, subjects: &'a [Subject]) -> PortFuture<'a, ()> {
+        Box::pin(async move {
+            self.step("move-subjects", Fault::Move).await?;
+            let names: Vec<&str> = subjects.iter().map(Subject::as_str).collect();
+            self.calls.lock().push(format!("moved {} {}", tenant.name, names.join(" ")));
+            Ok(())
+        })
+    }
+
     fn servers(&self) -> PortFuture<'_, Vec<ServerState>> {
         let state = |name: &str, engine: &str, reachable| ServerState {
             name: name.parse().unwrap(),
@@ -212,6 +221,7 @@ impl TenantData for Rooms {
             isolation: "database".into(),
             reachable,
             connections: 3,
+            opened: 7,
         };
         Box::pin(async move { Ok(vec![state("local", "sqlite", true), state("other", "postgresql", false)]) })
     }

@@ -119,11 +119,12 @@ async fn nothing_else_happens_to_a_tenant_that_is_being_moved() {
     // A move that another process of this server would find is not finished under its hands.
     control.keep_house().await;
     assert_eq!(house.served("club").unwrap().state, TenantState::Moving);
-    // An activation goes on without it, and says so.
+    // A run goes on without it, and says so.
     house.push("2.0.0", "module 3").await;
-    let all = crate::types::StartActivation { release: "site@2.0.0".into(), tenants: None, default: None };
-    let done = control.activate(operator, all).await.unwrap();
-    assert!(done.failed[0].error.contains("move is under way"), "{:?}", done.failed);
+    let done = house.activate("site@2.0.0").await;
+    let items =
+        control.run_detail(operator, &done.id, &Default::default(), Some("failed")).await.unwrap().items;
+    assert!(items[0].error.as_ref().unwrap().contains("move is under way"), "{items:?}");
 }
 
 async fn tenants_are_made_on_a_server_that_there_is() {

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 const CONNECTIONS: u32 = 8;
 
 async fn open(database: &TestDatabase) -> Store {
-    Store::open(&database.url(), CONNECTIONS).await.unwrap()
+    Store::open(&database.url(), CONNECTIONS, crate::stub::alone()).await.unwrap()
 }
 
 fn tenant(name: &str) -> TenantRow {
@@ -28,6 +28,7 @@ fn tenant(name: &str) -> TenantRow {
         addresses: vec![],
         url_prefix: true,
         settings: [].into(),
+        outbound: vec![],
         locale: "en".into(),
         time_zone: "UTC".into(),
         release: None,
@@ -291,7 +292,7 @@ async fn a_server_that_says_nothing_is_given_up() {
     let address = listener.local_addr().unwrap();
     let open = |scheme: &str| {
         let url = ControlUrl::parse(&format!("{scheme}://ada:hunter2@{address}/control")).unwrap();
-        async move { Store::open(&url, CONNECTIONS).await.unwrap_err() }
+        async move { Store::open(&url, CONNECTIONS, crate::stub::alone()).await.unwrap_err() }
     };
     let (one, two) = tokio::join!(open("postgres"), open("mysql"));
     for error in [one, two] {

@@ -1,12 +1,12 @@
-//! Activations: poisoned tenants, skipping, one at a time, crash, rollback.
+//! What runs do with tenants: poisoned ones, some of them, none pending, and back.
 
 use crate::ControlError;
 use crate::stub::{Fault, House};
 use crate::tests::on_each_engine;
-use crate::types::{ActivationView, StartActivation};
+use crate::types::{RunView, StartRun};
 
-fn all(release: &str) -> StartActivation {
-    StartActivation { release: release.into(), tenants: None, default: None }
+fn all(release: &str) -> StartRun {
+    StartRun { release: release.into(), tenants: None, default: None }
 }
 
 async fn house_with(tenants: usize) -> House {
@@ -20,24 +20,26 @@ async fn house_with(tenants: usize) -> House {
     house
 }
 
-async fn activate(house: &House, release: &str) -> ActivationView {
-    house.control.activate(&house.operator, all(release)).await.unwrap()
+async fn activate(house: &House, release: &str) -> RunView {
+    house.activate(release).await
 }
 
 async fn poisoned_tenants_keep_their_release_and_are_listed() {
     let house = house_with(6).await;
     house.rooms.fail(Fault::MigrateOf("club-3".into()));
     let done = activate(&house, "site@2.0.0").await;
-    assert_eq!((done.state.as_str(), done.total, done.moved), ("failed-partly", 6, 5));
-    assert_eq!(done.failed.len(), 1);
-    assert_eq!(done.failed[0].tenant, "club-3");
-    assert!(done.failed[0].error.contains("TABEL"), "{}", done.failed[0].error);
+    assert_eq!((done.state.as_str(), done.total, done.moved, done.failed), ("failed", 6, 5, 1));
+    let failed =
+        house.control.run_detail(&house.operator, &done.id, &Default::default(), Some("failed")).await;
+    let failed = failed.unwrap().items;
+    assert_eq!((failed.len(), failed[0].tenant.as_str(), failed[0].attempts), (1, "club-3", 1));
+    assert!(failed[0].error.as_ref().unwrap().contains("TABEL"), "{failed:?}");
     assert_eq!(house.release_of("club-3").as_deref(), Some("site@1.0.0"));
     assert_eq!(house.release_of("club-4").as_deref(), Some("site@2.0.0"));
     house.rooms.mend();
     // Again: only the one that is left.
     let again = activate(&house, "site@2.0.0").await;
-    assert_eq!((again.state.as_str(), again.total, again.moved), ("done", 1, 1));
+    assert_eq!((again.state.as_str(), again.total, again.moved), ("finished", 1, 1));
     assert!(house.rooms.calls.lock().contains(&"upgraded club-3 site@1.0.0 site@2.0.0".to_owned()));
     let status = house.control.status(&house.operator).await.unwrap();
     assert_eq!(status.default_release.as_deref(), Some("site@2.0.0"));
@@ -53,7 +55,7 @@ async fn nothing_pending_opens_no_database() {
 
 async fn some_tenants_only_and_the_default_stays() {
     let house = house_with(3).await;
-    let some = StartActivation {
+    let some = StartRun {
         release: "site@2.0.0".into(),
         tenants: Some(vec!["club-0".into(), "nobody".into()]),
         default: None,
@@ -62,8 +64,9 @@ async fn some_tenants_only_and_the_default_stays() {
         house.control.activate(&house.operator, some.clone()).await,
         Err(ControlError::Invalid(wrong)) if wrong[0].field == "tenants[1]"
     ));
-    let some = StartActivation { tenants: Some(vec!["club-0".into()]), ..some };
-    assert_eq!(house.control.activate(&house.operator, some).await.unwrap().moved, 1);
+    let some = StartRun { tenants: Some(vec!["club-0".into()]), ..some };
+    let run = house.control.activate(&house.operator, some).await.unwrap();
+    assert_eq!(house.run_ended(&run.id).await.moved, 1);
     assert_eq!(house.release_of("club-1").as_deref(), Some("site@1.0.0"));
     let new = house.create("newcomer").await.unwrap();
     assert_eq!(new.release.unwrap().name, "site@1.0.0");
@@ -74,7 +77,8 @@ async fn rollback_returns_every_tenant_that_moved() {
     let first = activate(&house, "site@2.0.0").await;
     house.create("newcomer").await.unwrap();
     let back = house.control.rollback(&house.operator, &first.id).await.unwrap();
-    assert_eq!((back.kind.as_str(), back.state.as_str(), back.moved), ("rollback", "done", 4));
+    let back = house.run_ended(&back.id).await;
+    assert_eq!((back.kind.as_str(), back.state.as_str(), back.moved), ("rollback", "finished", 4));
     assert_eq!(house.release_of("club-2").as_deref(), Some("site@1.0.0"));
     assert_eq!(house.release_of("newcomer").as_deref(), Some("site@2.0.0"), "it never ran another");
     let status = house.control.status(&house.operator).await.unwrap();
@@ -83,24 +87,6 @@ async fn rollback_returns_every_tenant_that_moved() {
     let before = house.rooms.called("migrate");
     assert_eq!(activate(&house, "site@2.0.0").await.moved, 4);
     assert_eq!(house.rooms.called("migrate"), before);
-}
-
-async fn one_at_a_time_and_a_crash_is_resumed() {
-    let house = house_with(3).await;
-    house.rooms.fail(Fault::HangAt("migrate"));
-    let work = house.control.activate(&house.operator, all("site@2.0.0"));
-    house.rooms.cut(work).await;
-    assert!(matches!(
-        house.control.activate(&house.operator, all("site@2.0.0")).await,
-        Err(ControlError::Conflict(_))
-    ));
-    assert_eq!(house.release_of("club-0").as_deref(), Some("site@1.0.0"));
-    house.rooms.mend();
-    let control = house.restarted().await;
-    control.recover().await.unwrap();
-    control.resume_activations().await;
-    let page = control.activations(&house.operator, &Default::default()).await.unwrap();
-    assert_eq!((page.items[0].state.as_str(), page.items[0].moved), ("done", 3));
 }
 
 async fn releases_are_immutable_checked_and_kept_while_used() {
@@ -134,7 +120,6 @@ on_each_engine!(
     nothing_pending_opens_no_database,
     some_tenants_only_and_the_default_stays,
     rollback_returns_every_tenant_that_moved,
-    one_at_a_time_and_a_crash_is_resumed,
     releases_are_immutable_checked_and_kept_while_used,
     a_module_that_cannot_be_made_ready_moves_nobody,
 );

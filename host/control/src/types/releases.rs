@@ -1,4 +1,4 @@
-//! Releases, activations, the status and the limits, as the API shows and takes them.
+//! Releases, the status and the limits, as the API shows and takes them.
 
 use rowhouse_tenant::Reuse;
 use serde::{Deserialize, Serialize};
@@ -45,52 +45,6 @@ impl From<Reuse> for ReuseView {
         let idle_ms = u64::try_from(reuse.idle.as_millis()).unwrap_or(u64::MAX);
         Self { requests: reuse.requests.get(), idle_ms }
     }
-}
-
-/// An activation to start.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StartActivation {
-    /// NAME@VERSION.
-    pub release: String,
-    /// Names of tenants; all active and suspended ones where nothing is said.
-    pub tenants: Option<Vec<String>>,
-    /// Whether new tenants get it too; yes for all, no for some, where nothing is said.
-    pub default: Option<bool>,
-}
-
-/// An activation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct ActivationView {
-    /// UUID.
-    pub id: String,
-    /// `activate` or `rollback`.
-    pub kind: String,
-    /// NAME@VERSION that tenants were to get; for a rollback the one they left.
-    pub release: String,
-    /// `running`, `done` or `failed-partly`.
-    pub state: String,
-    /// Tenants that did not run it before.
-    pub total: u64,
-    /// Tenants that run it now.
-    pub moved: u64,
-    /// Tenants that kept their release, with the reason.
-    pub failed: Vec<ActivationFailure>,
-    /// The activation that a rollback took back.
-    pub rollback_of: Option<String>,
-    /// RFC 3339.
-    pub started_at: String,
-    /// RFC 3339.
-    pub finished_at: Option<String>,
-}
-
-/// A tenant that kept its release.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct ActivationFailure {
-    /// Its name.
-    pub tenant: String,
-    /// Why.
-    pub error: String,
 }
 
 /// How the server is.

@@ -27,6 +27,9 @@ pub struct TenantView {
     pub time_zone: String,
     /// What the guest may read.
     pub settings: BTreeMap<String, String>,
+    /// Where its guest may send HTTP requests.
+    #[serde(default)]
+    pub outbound: Vec<String>,
     /// What serves it.
     pub release: Option<TenantRelease>,
     /// What served it before.
@@ -76,6 +79,9 @@ pub struct CreateTenant {
     /// What the guest may read.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,
+    /// Where its guest may send HTTP requests: `host[:port]` or `*.host[:port]`; nowhere where nothing is said.
+    #[serde(default)]
+    pub outbound: Vec<String>,
     /// The data server its database is on; the default one where nothing is said.
     pub data_server: Option<String>,
 }
@@ -96,6 +102,8 @@ pub struct PatchTenant {
     pub time_zone: Option<String>,
     /// Settings to set, or with null to remove.
     pub settings: Option<BTreeMap<String, Option<String>>>,
+    /// All places where its guest may send HTTP requests: `host[:port]` or `*.host[:port]`.
+    pub outbound: Option<Vec<String>>,
 }
 
 /// A tenant that went to the trash.

@@ -1,7 +1,7 @@
 //! Signing in, scopes and revocation, over a store in memory that counts how often it is asked.
 
 use super::*;
-use crate::{ApiToken, Later, PasswordHash, Role, Roles, StoredSession, StoredToken, User};
+use crate::{ApiToken, Later, PasswordHash, Role, Roles, SignInKey, StoredSession, StoredToken, User};
 use parking_lot::Mutex;
 use rowhouse_base::id::{TenantId, TokenId};
 use std::collections::HashMap;
@@ -13,6 +13,7 @@ struct Memory {
     roles: Mutex<HashMap<(UserId, TenantId), Roles>>,
     sessions: Mutex<HashMap<Digest, NewSession>>,
     tokens: Mutex<HashMap<Digest, ApiToken>>,
+    failures: Mutex<HashMap<String, u32>>,
     session_reads: AtomicUsize,
 }
 
@@ -81,6 +82,31 @@ impl IdentityStore for Memory {
         let stored = users.get_mut(&user).unwrap();
         if stored.password.as_ref() == Some(&old) {
             stored.password = Some(new);
+        }
+        ready(())
+    }
+
+    fn is_reachable(&self) -> Later<'_, ()> {
+        ready(())
+    }
+
+    fn count_sign_in(&self, keys: Vec<SignInKey>, window: Duration) -> Later<'_, Option<Duration>> {
+        let mut failures = self.failures.lock();
+        if keys.iter().any(|key| failures.get(&key.name).is_some_and(|count| *count >= key.limit)) {
+            return ready(Some(window));
+        }
+        for key in keys {
+            *failures.entry(key.name).or_default() += 1;
+        }
+        ready(None)
+    }
+
+    fn excuse_sign_in(&self, forget: String, lessen: Option<String>) -> Later<'_, ()> {
+        let mut failures = self.failures.lock();
+        failures.remove(&forget);
+        if let Some(name) = lessen {
+            let count = failures.entry(name).or_default();
+            *count = count.saturating_sub(1);
         }
         ready(())
     }
@@ -262,4 +288,26 @@ async fn tokens_allow_what_they_say_until_they_expire() {
     assert!(identity.operator_by_token(&write).await.unwrap().unwrap().writer().is_ok());
     assert!(identity.operator_by_token(&old).await.unwrap().is_none());
     assert!(identity.operator_by_token(&Secret::from_text("rh_x")).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn failed_sign_ins_count_for_all_servers_together() {
+    let store = Arc::new(Memory::default());
+    let limits = SignInLimits { per_name: 3, ..SignInLimits::default() };
+    let server = || Identity::new(Arc::clone(&store) as _, CHEAP, limits).unwrap();
+    let (one, other) = (server(), server());
+    add(&store, &one, "ada", true).await;
+    let wrong = async |identity: &Identity| {
+        identity.sign_in(Scope::Console, "ada", Secret::from_text("wrong"), None).await.unwrap_err()
+    };
+    for server in [&one, &other, &one] {
+        assert!(matches!(wrong(server).await, SignInError::Denied));
+    }
+    // Neither of them has counted three by itself.
+    assert!(matches!(wrong(&other).await, SignInError::TooMany(_)));
+    let right = enter(&other, Scope::Console, "ada").await;
+    assert!(matches!(right, Err(SignInError::TooMany(_))), "the right password is not tried either");
+    store.failures.lock().clear();
+    enter(&other, Scope::Console, "ada").await.unwrap();
+    assert!(store.failures.lock().is_empty(), "a success is not a failure");
 }

@@ -45,13 +45,17 @@ pub(super) fn set(args: SetArgs, api: &Api, screen: &mut Screen<'_>) -> Result<(
     if let Some(on) = args.url_prefix {
         body.insert("url_prefix".into(), on.into());
     }
+    if let Some(list) = args.outbound {
+        let hosts: Vec<&str> = list.split(',').map(str::trim).filter(|host| !host.is_empty()).collect();
+        body.insert("outbound".into(), hosts.into());
+    }
     if !args.settings.is_empty() || !args.unset.is_empty() {
         body.insert("settings".into(), settings(args.settings, args.unset));
     }
     if body.is_empty() {
         return Err(Failure::usage_with(
             "nothing to set",
-            "give KEY=VALUE, --unset, --title, --locale, --time-zone or --url-prefix",
+            "give KEY=VALUE, --unset, --title, --locale, --time-zone, --url-prefix or --outbound",
         ));
     }
     let answer =

@@ -55,6 +55,7 @@ pub(super) fn described(tenant: &views::Tenant) -> String {
         ("locale", tenant.locale.clone()),
         ("time zone", tenant.time_zone.clone()),
         ("settings", settings.join("\n")),
+        ("outbound", tenant.outbound.join("\n")),
         ("release", release(&tenant.release)),
         ("previous", release(&tenant.previous_release)),
         ("data server", tenant.data_server.clone()),

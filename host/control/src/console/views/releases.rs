@@ -1,17 +1,16 @@
-//! Pages about releases and activations.
+//! Pages about releases.
 
 use super::{Field, Frame, Moment, bytes};
-use crate::types::{ActivationView, ReleaseView};
+use crate::types::ReleaseView;
 use askama::Template;
 
-/// Releases, the upload form, and activations.
+/// Releases, and the upload form.
 #[derive(Debug, Template)]
 #[template(path = "console/releases.html")]
 pub(in crate::console) struct ReleasesPage {
     pub frame: Frame,
     pub rows: Vec<ReleaseRow>,
     pub fields: Vec<Field>,
-    pub activations: Vec<ActivationRow>,
 }
 
 /// The text fields of an upload, with what was typed.
@@ -52,40 +51,6 @@ impl ReleaseRow {
             size: bytes(release.size),
             tenants: release.tenants,
             pushed: Moment::of(&release.pushed_at),
-        }
-    }
-}
-
-/// One row of the list of activations.
-#[derive(Debug)]
-pub(in crate::console) struct ActivationRow {
-    pub id: String,
-    pub release: String,
-    pub is_rollback: bool,
-    pub state: String,
-    pub chip: &'static str,
-    pub moved: u64,
-    pub total: u64,
-    pub failed: Vec<(String, String)>,
-    pub started: Moment,
-}
-
-impl From<ActivationView> for ActivationRow {
-    fn from(activation: ActivationView) -> Self {
-        Self {
-            chip: match activation.state.as_str() {
-                "done" => "chip-good",
-                "running" => "chip-warn",
-                _ => "chip-bad",
-            },
-            id: activation.id,
-            release: activation.release,
-            is_rollback: activation.kind == "rollback",
-            state: activation.state.replace('-', " "),
-            moved: activation.moved,
-            total: activation.total,
-            failed: activation.failed.into_iter().map(|failed| (failed.tenant, failed.error)).collect(),
-            started: Moment::of(&activation.started_at),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Pages about sites, which the rest of the host calls tenants.
 
 use super::{Field, Frame, Moment, Pager, bytes};
-use crate::types::{CreateTenant, MemberView, TenantView, UsageView};
+use crate::types::{CacheCounts, CreateTenant, MemberView, TenantView, UsageView};
 use askama::Template;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -127,6 +127,7 @@ pub(in crate::console) struct SitePage {
     /// Data servers that it can be moved to.
     pub servers: Vec<String>,
     pub usage: Usage,
+    pub cache: CacheFacts,
 }
 
 /// What the page shows of a site.
@@ -140,6 +141,8 @@ pub(in crate::console) struct Site {
     pub url_prefix: bool,
     pub urls: Vec<String>,
     pub settings: BTreeMap<String, String>,
+    /// Hosts that its guest may send requests to.
+    pub outbound: Vec<String>,
     pub release: String,
     pub digest: String,
     pub previous: String,
@@ -175,6 +178,7 @@ impl From<TenantView> for Site {
             url_prefix: tenant.url_prefix,
             urls: tenant.urls,
             settings: tenant.settings,
+            outbound: tenant.outbound,
             release,
             digest,
             previous: tenant.previous_release.unwrap_or_default(),
@@ -217,6 +221,34 @@ impl From<UsageView> for Usage {
             database_limit: bytes(usage.database_limit),
             files_limit: bytes(usage.file_bytes_limit),
             files: format!("{} in {} {noun}", bytes(usage.file_bytes), usage.files),
+        }
+    }
+}
+
+/// How pages of a site are kept on this server.
+#[derive(Debug)]
+pub(in crate::console) struct CacheFacts {
+    pub hits: u64,
+    pub misses: u64,
+    /// Hits of hits and misses; empty where there was neither.
+    pub ratio: String,
+    /// Pages and the memory they take.
+    pub held: String,
+    pub evictions: u64,
+}
+
+impl From<CacheCounts> for CacheFacts {
+    fn from(counts: CacheCounts) -> Self {
+        let noun = if counts.entries == 1 { "page" } else { "pages" };
+        let asked = u128::from(counts.hits) + u128::from(counts.misses);
+        // Rounded down: 100 % would say that nothing had to be made.
+        let percent = u128::from(counts.hits) * 100 / asked.max(1);
+        Self {
+            hits: counts.hits,
+            misses: counts.misses,
+            ratio: if asked == 0 { String::new() } else { format!("{percent} %") },
+            held: format!("{} in {} {noun}", bytes(counts.bytes), counts.entries),
+            evictions: counts.evictions,
         }
     }
 }

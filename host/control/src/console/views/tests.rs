@@ -2,14 +2,17 @@
 //! written there too, to be looked at in a browser.
 
 use super::people::{TokenRow, TokensPage, UserPage, UserRow, UsersPage, token_fields, user_fields};
-use super::releases::{ActivatePage, ActivationRow, ReleasePage, ReleaseRow, ReleasesPage, upload_fields};
+use super::releases::{ActivatePage, ReleasePage, ReleaseRow, ReleasesPage, upload_fields};
+use super::runs::{RunPage, RunRow, RunsPage};
+use super::servers::{ServerRow, ServersPage};
 use super::sites::{
-    MemberRow, NewSitePage, Site, SitePage, SiteRow, SitesPage, Usage, new_site_fields, site_fields,
+    CacheFacts, MemberRow, NewSitePage, Site, SitePage, SiteRow, SitesPage, Usage, new_site_fields,
+    site_fields,
 };
 use super::*;
 use crate::types::{
-    ActivationFailure, ActivationView, CreateTenant, MemberView, ReleaseView, TenantRelease, TenantView,
-    TokenView, UsageView, UserView,
+    CacheCounts, CreateTenant, MemberView, ReleaseView, RunItemView, RunView, ServerView, TenantRelease,
+    TenantView, TokenView, UsageView, UserView,
 };
 use rowhouse_base::Timestamp;
 
@@ -33,6 +36,7 @@ fn tenant(name: &str, title: &str, state: &str) -> TenantView {
         locale: "en-GB".into(),
         time_zone: "Europe/London".into(),
         settings: [("tagline".to_owned(), "On the river since 1921".to_owned())].into(),
+        outbound: vec!["api.example:8443".into()],
         release: Some(TenantRelease { name: "site@1.0.0".into(), digest: "4f2ab19c".repeat(8) }),
         previous_release: Some("site@0.9.0".into()),
         schema_version: 3,
@@ -60,20 +64,66 @@ fn release(name: &str, tenants: u64) -> ReleaseView {
     }
 }
 
-fn activation(state: &str, kind: &str, failed: usize) -> ActivationView {
-    let failure =
-        ActivationFailure { tenant: "chess".into(), error: "migration 4: no such table: news".into() };
-    ActivationView {
-        id: "a1".into(),
+fn run(state: &str, kind: &str, failed: u64, left: u64) -> RunView {
+    RunView {
+        id: "r1".into(),
         kind: kind.into(),
         release: "site@1.0.0".into(),
         state: state.into(),
         total: 12,
-        moved: 12 - failed as u64,
-        failed: vec![failure; failed],
-        rollback_of: None,
+        moved: 12 - failed - left - 1,
+        failed,
+        gone: 1,
+        left,
+        actor: "user ada".into(),
+        rollback_of: (kind == "rollback").then(|| "r0".into()),
+        server: None,
+        turns: 2,
         started_at: WHEN.into(),
-        finished_at: Some(WHEN.into()),
+        ended_at: (left == 0).then(|| WHEN.into()),
+    }
+}
+
+fn runs(some: bool) -> RunsPage {
+    let rows = vec![
+        RunRow::from(run("running", "activation", 0, 4)),
+        RunRow::from(run("failed", "activation", 2, 0)),
+        RunRow::from(run("finished", "rollback", 0, 0)),
+    ];
+    RunsPage {
+        frame: frame(Section::Runs, "Runs"),
+        is_open: some,
+        rows: if some { rows } else { Vec::new() },
+        pager: Pager::default(),
+    }
+}
+
+fn one_run(state: &str, kind: &str) -> RunPage {
+    let item = |tenant: &str, state: &str, error: Option<&str>| RunItemView {
+        tenant: tenant.into(),
+        id: "t1".into(),
+        from: (tenant != "new").then(|| "site@0.9.0".into()),
+        to: "site@1.0.0".into(),
+        state: state.into(),
+        attempts: 1,
+        error: error.map(Into::into),
+        ended_at: None,
+    };
+    let view = run(state, kind, if state == "failed" { 2 } else { 0 }, if state == "failed" { 0 } else { 4 });
+    RunPage {
+        frame: frame(Section::Runs, "Run of site@1.0.0"),
+        base: "/-/console/runs/r1".into(),
+        is_open: view.is_open(),
+        can_resume: state == "failed",
+        can_roll_back: state == "failed",
+        run: RunRow::from(view),
+        state: String::new(),
+        items: vec![
+            item("rowing", "moved", None),
+            item("chess", "failed", Some("migration 4: no such table: news")),
+            item("new", "failed", Some(HOSTILE)),
+        ],
+        pager: Pager::default(),
     }
 }
 
@@ -182,7 +232,23 @@ fn site() -> SitePage {
             files_limit: 100_000,
             tables: None,
         }),
+        cache: CacheFacts::from(CacheCounts {
+            hits: 99_999,
+            misses: 1,
+            fills: 1,
+            evictions: 3,
+            entries: 212,
+            bytes: 18_423_001,
+        }),
     }
+}
+
+#[test]
+fn a_hit_ratio_is_never_said_better_than_it_is() {
+    assert_eq!(site().cache.ratio, "99 %");
+    let of = |hits, misses| CacheFacts::from(CacheCounts { hits, misses, ..CacheCounts::default() }).ratio;
+    assert_eq!([of(0, 0), of(0, 1), of(1, 0), of(1, 2)], ["", "0 %", "100 %", "33 %"]);
+    assert_eq!(of(u64::MAX, u64::MAX), "50 %");
 }
 
 fn confirm() -> ConfirmPage {
@@ -204,16 +270,10 @@ fn releases(some: bool) -> ReleasesPage {
         ReleaseRow::new(&release("site@1.0.0", 128), Some("site@1.0.0")),
         ReleaseRow::new(&release("site@0.9.0", 0), None),
     ];
-    let activations = vec![
-        ActivationRow::from(activation("running", "activate", 0)),
-        ActivationRow::from(activation("failed-partly", "activate", 2)),
-        ActivationRow::from(activation("done", "rollback", 0)),
-    ];
     ReleasesPage {
         frame: frame(Section::Releases, "Releases"),
         rows: if some { rows } else { Vec::new() },
         fields: upload_fields("site", HOSTILE),
-        activations: if some { activations } else { Vec::new() },
     }
 }
 
@@ -245,6 +305,27 @@ fn tokens() -> TokensPage {
             TokenRow::new(token(HOSTILE, Some(WHEN)), Timestamp(i64::MAX)),
         ],
         fields: token_fields("", ""),
+    }
+}
+
+fn servers() -> ServersPage {
+    let server = |name: &str, state: &str, behind| {
+        ServerRow::from(ServerView {
+            id: "0197a2c4-6f1e-7a53-9d2b-0c8f4b1e7a10".into(),
+            name: name.into(),
+            version: "1.0.0".into(),
+            state: state.into(),
+            applied: 40,
+            behind,
+            started_at: WHEN.into(),
+            silent_ms: 120,
+            is_this: behind == 0,
+        })
+    };
+    ServersPage {
+        frame: frame(Section::Servers, "Servers"),
+        generation: 42,
+        rows: vec![server("web1", "serving", 0), server(HOSTILE, "silent", 2)],
     }
 }
 
@@ -297,6 +378,11 @@ fn pages() -> Vec<(&'static str, String)> {
         ("releases-none", releases(false).render()),
         ("release", one_release().render()),
         ("activate", activate.render()),
+        ("runs", runs(true).render()),
+        ("runs-none", runs(false).render()),
+        ("run", one_run("failed", "activation").render()),
+        ("run-open", one_run("running", "rollback").render()),
+        ("servers", servers().render()),
         ("users", users().render()),
         ("user", user.render()),
         ("tokens", tokens().render()),
@@ -336,7 +422,7 @@ fn every_page_keeps_the_promises_of_all_pages() {
 }
 
 fn expected_heads(name: &str) -> usize {
-    if matches!(name, "tenants-none" | "releases-none") { 2 } else { 1 }
+    if matches!(name, "tenants-none" | "releases-none" | "runs-none") { 2 } else { 1 }
 }
 
 #[test]
@@ -344,6 +430,19 @@ fn the_page_is_marked_in_the_navigation() {
     for (name, page) in pages() {
         assert_eq!(page.matches("aria-current=\"page\"").count(), 1, "{name}");
     }
+}
+
+#[test]
+fn a_run_that_goes_on_is_fetched_again_and_one_that_failed_can_be_resumed() {
+    let open = one_run("running", "rollback").render().unwrap();
+    assert!(open.contains("http-equiv=\"refresh\"") && !open.contains("/resume\""), "{open}");
+    assert!(open.contains("<progress max=\"12\" value=\"8\""), "{open}");
+    let failed = one_run("failed", "activation").render().unwrap();
+    assert!(!failed.contains("http-equiv=\"refresh\""));
+    assert!(failed.contains("<form class=\"inline\" method=\"post\" action=\"/-/console/runs/r1/resume\">"));
+    assert!(failed.contains("migration 4: no such table: news") && failed.contains("/runs/r1/rollback"));
+    assert!(runs(true).render().unwrap().contains("http-equiv=\"refresh\""));
+    assert!(!runs(false).render().unwrap().contains("http-equiv=\"refresh\""));
 }
 
 #[test]

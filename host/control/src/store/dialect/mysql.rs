@@ -6,6 +6,7 @@
 
 use super::run::{Statement, bind, within};
 use super::{ABANDONED, ACQUIRE, ANSWER, CONNECT, Fate, LOCK, Pool, Pools, SCHEMA_TURN, STATEMENT};
+use rowhouse_base::Timestamp;
 use sqlx::mysql::{
     MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlPoolOptions,
 };
@@ -21,6 +22,18 @@ pub(super) async fn open(
     writers: u32,
 ) -> Result<Pools, sqlx::Error> {
     make_database(options).await?;
+    let Pools { read, write } = later(options, readers, writers);
+    // A connection each, so that a start finds out here what is wrong.
+    for pool in [&read, &write] {
+        if let Pool::MySql(pool) = pool {
+            pool.acquire().await?;
+        }
+    }
+    Ok(Pools { read, write })
+}
+
+/// Connections that are made when they are needed.
+pub(super) fn later(options: &MySqlConnectOptions, readers: u32, writers: u32) -> Pools {
     // Errors of length and type are refused, whatever the server's own mode is, and idle connections go before
     // the server ends them.
     let common = format!(
@@ -29,22 +42,27 @@ pub(super) async fn open(
         LOCK.as_secs(),
         ABANDONED.as_secs(),
     );
-    let limit = if is_mariadb(options).await? {
-        format!("SET SESSION max_statement_time = {}", STATEMENT.as_secs())
-    } else {
-        format!("SET SESSION max_execution_time = {}", STATEMENT.as_millis())
-    };
     let read = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY".to_owned();
     let write = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE".to_owned();
-    let read = pool(readers, vec![common.clone(), limit, read]);
-    let write = pool(writers, vec![common, write]);
-    Ok(Pools {
-        read: Pool::MySql(read.connect_with(options.clone()).await?),
-        write: Pool::MySql(write.connect_with(options.clone()).await?),
-    })
+    let read = pool(readers, vec![common.clone(), read], true);
+    let write = pool(writers, vec![common, write], false);
+    Pools {
+        read: Pool::MySql(read.connect_lazy_with(options.clone())),
+        write: Pool::MySql(write.connect_lazy_with(options.clone())),
+    }
 }
 
-fn pool(connections: u32, settings: Vec<String>) -> MySqlPoolOptions {
+/// MariaDB knows one name of the limit of a statement, MySQL the other.
+async fn limit_statements(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
+    let mariadb = format!("SET SESSION max_statement_time = {}", STATEMENT.as_secs());
+    if connection.execute(AssertSqlSafe(mariadb)).await.is_ok() {
+        return Ok(());
+    }
+    let mysql = format!("SET SESSION max_execution_time = {}", STATEMENT.as_millis());
+    connection.execute(AssertSqlSafe(mysql)).await.map(drop)
+}
+
+fn pool(connections: u32, settings: Vec<String>, is_limited: bool) -> MySqlPoolOptions {
     MySqlPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE)
@@ -55,6 +73,9 @@ fn pool(connections: u32, settings: Vec<String>) -> MySqlPoolOptions {
                 for setting in settings {
                     connection.execute(AssertSqlSafe(setting)).await?;
                 }
+                if is_limited {
+                    limit_statements(connection).await?;
+                }
                 Ok(())
             })
         })
@@ -62,6 +83,18 @@ fn pool(connections: u32, settings: Vec<String>) -> MySqlPoolOptions {
         .after_release(|connection, _| {
             Box::pin(async move { within(CONNECT, connection.ping()).await.map(|()| true) })
         })
+}
+
+/// The server's version and clock; none where it has no such database yet.
+pub(super) async fn look(options: &MySqlConnectOptions) -> Result<Option<(String, Timestamp)>, sqlx::Error> {
+    let mut connection = match within(CONNECT, MySqlConnection::connect_with(options)).await {
+        Err(error) if number(&error) == Some(NO_DATABASE) => return Ok(None),
+        connected => connected?,
+    };
+    let text = "SELECT VERSION(), CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)";
+    let (version, micros) = within(ANSWER, sqlx::query_as(text).fetch_one(&mut connection)).await?;
+    connection.close().await?;
+    Ok(Some((version, Timestamp(micros))))
 }
 
 /// Makes the database where the server has none of this name and the user may.
@@ -80,14 +113,6 @@ async fn make_database(options: &MySqlConnectOptions) -> Result<(), sqlx::Error>
     let make = format!("CREATE DATABASE IF NOT EXISTS `{name}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin");
     connection.execute(AssertSqlSafe(make)).await?;
     connection.close().await
-}
-
-async fn is_mariadb(options: &MySqlConnectOptions) -> Result<bool, sqlx::Error> {
-    let mut connection = within(CONNECT, MySqlConnection::connect_with(options)).await?;
-    let row = within(ANSWER, connection.fetch_one("SELECT VERSION() AS version")).await?;
-    let version: String = row.try_get("version")?;
-    connection.close().await?;
-    Ok(version.contains("MariaDB"))
 }
 
 /// Takes the lock on the schema, with a connection of its own: it ends with the connection, also where this
@@ -146,8 +171,8 @@ fn number(error: &sqlx::Error) -> Option<u16> {
 
 pub(super) fn fate(error: &MySqlDatabaseError) -> Fate {
     match error.number() {
-        // A deadlock.
-        1213 => Fate::Undone,
+        // A deadlock; a row that changed since the transaction began (MariaDB 11).
+        1213 | 1020 => Fate::Undone,
         // The server ends or is not ready, or the connection was ended: killed, idle, unread, unwritten.
         1047 | 1053 | 1158..=1161 | 1317 | 1927 | 4031 => Fate::Lost,
         // Too many connections; a lock or a statement took too long.

@@ -5,6 +5,7 @@
 
 use super::run::{Statement, Value, bind, within};
 use super::{ABANDONED, ACQUIRE, ANSWER, CONNECT, Fate, LOCK, Pool, Pools, SCHEMA_TURN, STATEMENT};
+use rowhouse_base::Timestamp;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgDatabaseError, PgPoolOptions};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Postgres, Transaction};
@@ -23,12 +24,24 @@ pub(super) async fn open(
     writers: u32,
 ) -> Result<Pools, sqlx::Error> {
     make_database(options).await?;
+    let Pools { read, write } = later(options, readers, writers);
+    // A connection each, so that a start finds out here what is wrong.
+    for pool in [&read, &write] {
+        if let Pool::Postgres(pool) = pool {
+            pool.acquire().await?;
+        }
+    }
+    Ok(Pools { read, write })
+}
+
+/// Connections that are made when they are needed.
+pub(super) fn later(options: &PgConnectOptions, readers: u32, writers: u32) -> Pools {
     let read = settings("repeatable read", "on", STATEMENT);
     let write = settings("read committed", "off", ANSWER);
-    Ok(Pools {
-        read: Pool::Postgres(pool(readers, read).connect_with(options.clone()).await?),
-        write: Pool::Postgres(pool(writers, write).connect_with(options.clone()).await?),
-    })
+    Pools {
+        read: Pool::Postgres(pool(readers, read).connect_lazy_with(options.clone())),
+        write: Pool::Postgres(pool(writers, write).connect_lazy_with(options.clone())),
+    }
 }
 
 fn settings(isolation: &str, read_only: &str, statement: Duration) -> String {
@@ -54,6 +67,19 @@ fn pool(connections: u32, settings: String) -> PgPoolOptions {
         .after_release(|connection, _| {
             Box::pin(async move { within(CONNECT, connection.ping()).await.map(|()| true) })
         })
+}
+
+/// The server's version and clock; none where it has no such database yet.
+pub(super) async fn look(options: &PgConnectOptions) -> Result<Option<(String, Timestamp)>, sqlx::Error> {
+    let mut connection = match within(CONNECT, PgConnection::connect_with(options)).await {
+        Err(error) if has_code(&error, &[NO_DATABASE]) => return Ok(None),
+        connected => connected?,
+    };
+    let text = "SELECT current_setting('server_version'), \
+                (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+    let (version, micros) = within(ANSWER, sqlx::query_as(text).fetch_one(&mut connection)).await?;
+    connection.close().await?;
+    Ok(Some((version, Timestamp(micros))))
 }
 
 /// Makes the database where the server has none of this name and the user may.

@@ -12,6 +12,13 @@ pub(in crate::store) fn sql(text: &'static str) -> Statement {
     Statement { text: Cow::Borrowed(text), values: Vec::new(), answer: Some(ANSWER) }
 }
 
+/// A statement whose `{}`, which stands after all other placeholders, is a list of so many.
+pub(in crate::store) fn sql_in(text: &'static str, count: usize) -> Statement {
+    let first = text.matches('$').count() + 1;
+    let list: Vec<String> = (first..first + count).map(|number| format!("${number}")).collect();
+    Statement { text: Cow::Owned(text.replace("{}", &list.join(", "))), ..sql("") }
+}
+
 /// A text and its values.
 #[derive(Debug)]
 #[must_use = "a statement does nothing until it is run"]
@@ -92,6 +99,12 @@ impl Statement {
     /// Binds the next value.
     pub(in crate::store) fn bind(mut self, value: impl Into<Value>) -> Self {
         self.values.push(value.into());
+        self
+    }
+
+    /// Binds the values of a list.
+    pub(in crate::store) fn bind_all(mut self, values: &[impl ToString]) -> Self {
+        self.values.extend(values.iter().map(|value| Value::from(value.to_string())));
         self
     }
 

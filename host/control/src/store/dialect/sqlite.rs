@@ -4,10 +4,10 @@ use super::run::{Statement, bind};
 use super::{Fate, Pool, Pools};
 use sqlx::query::Query;
 use sqlx::sqlite::{
-    SqliteArguments, SqliteConnectOptions, SqliteError, SqliteJournalMode, SqlitePoolOptions,
-    SqliteSynchronous,
+    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteError, SqliteJournalMode,
+    SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, Sqlite};
+use sqlx::{AssertSqlSafe, Connection as _, Sqlite};
 use std::path::Path;
 use std::time::Duration;
 
@@ -24,6 +24,20 @@ pub(super) async fn open(path: &Path) -> Result<Pools, sqlx::Error> {
     let write = pool(1).acquire_timeout(Duration::from_secs(30)).connect_with(options.clone()).await?;
     let read = pool(4).connect_with(options).await?;
     Ok(Pools { read: Pool::Sqlite(read), write: Pool::Sqlite(write) })
+}
+
+/// The engine's version; none where there is no file.
+pub(super) async fn look(path: &Path) -> Result<Option<String>, sqlx::Error> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let options = SqliteConnectOptions::new().filename(path).read_only(true);
+    let mut connection = SqliteConnection::connect_with(&options).await?;
+    // The second reads the file: what is none says so here.
+    let version = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&mut connection).await?;
+    sqlx::query("SELECT COUNT(*) FROM sqlite_schema").fetch_one(&mut connection).await?;
+    connection.close().await?;
+    Ok(Some(version))
 }
 
 pub(super) fn query(statement: Statement) -> Query<'static, Sqlite, SqliteArguments> {
