@@ -1,6 +1,7 @@
 //! `rowhouse demo`: a server with three sample sites, in a folder that goes when it ends.
 
 use crate::command::{self, ServeArgs};
+use crate::config::Mode;
 use crate::logging;
 use crate::server::Server;
 use anyhow::Context;
@@ -33,6 +34,9 @@ const OWNER: &str = "owner";
 
 pub(crate) fn run(args: &DemoArgs, connection: &ConnectionArgs) -> anyhow::Result<ExitCode> {
     let mut config = command::read(&args.serve, connection)?;
+    if config.mode == Mode::Single {
+        anyhow::bail!("the demo shows several sites: for a single one run `rowhouse serve --single`");
+    }
     if args.serve.log.is_none() && args.serve.config.is_none() {
         config.log.filter = "warn".into();
     }
@@ -136,7 +140,7 @@ fn say(
     if let Some(password) = owner {
         writeln!(out, "                user {OWNER}, password {}", password.reveal())?;
     }
-    writeln!(out, "\n  Console       http://localhost:{port}/")?;
+    writeln!(out, "\n  Console       http://localhost:{port}/-/console")?;
     if let Some((name, password)) = &server.first.admin {
         writeln!(out, "                user {name}, one-time password {}", password.reveal())?;
     }

@@ -4,7 +4,11 @@
 mod command;
 mod config;
 mod demo;
+mod doctor;
+mod farm;
+mod listen;
 mod logging;
+mod measures;
 mod secrets;
 mod server;
 mod shipped;

@@ -6,7 +6,7 @@ use rowhouse_data::DataKey;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The key's file in the data folder, where the configuration names no other.
 const KEY_FILE: &str = "data.key";
@@ -27,20 +27,33 @@ pub(crate) fn write(path: &Path, secret: &Secret) -> anyhow::Result<()> {
 /// the configuration names has to be there, for servers that share tenants share it.
 pub(crate) fn data_key(dir: &Path, named: Option<&Path>) -> anyhow::Result<DataKey> {
     let own = dir.join(KEY_FILE);
-    let path = named.unwrap_or(&own);
-    let key = match fs::read_to_string(path) {
-        Ok(text) => text.trim().parse::<Digest>().with_context(|| {
-            format!("read the key in {}: it has to be 64 hexadecimal digits", path.display())
-        })?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound && named.is_none() => {
+    let key = match read_key(named.unwrap_or(&own), named.is_some())? {
+        Some(key) => key,
+        None => {
             // 256 random bits, in the form that is read again.
             let made = Digest::of(Secret::token().reveal().as_bytes());
-            write(path, &Secret::from_text(made.to_string()))?;
+            write(&own, &Secret::from_text(made.to_string()))?;
             made
         }
-        Err(error) => return Err(error).with_context(|| format!("read the key in {}", path.display())),
     };
     Ok(DataKey::from_bytes(*key.as_bytes()))
+}
+
+/// Where the key is, read as a start would read it; none where the start would make it.
+pub(crate) fn find_key(dir: &Path, named: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {
+    let own = dir.join(KEY_FILE);
+    let path = named.unwrap_or(&own);
+    Ok(read_key(path, named.is_some())?.map(|_key| path.to_owned()))
+}
+
+fn read_key(path: &Path, has_to_be_there: bool) -> anyhow::Result<Option<Digest>> {
+    match fs::read_to_string(path) {
+        Ok(text) => text.trim().parse::<Digest>().map(Some).with_context(|| {
+            format!("read the key in {}: it has to be 64 hexadecimal digits", path.display())
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !has_to_be_there => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("read the key in {}", path.display())),
+    }
 }
 
 #[cfg(test)]

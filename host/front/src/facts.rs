@@ -1,5 +1,6 @@
 //! A request parsed once into what the pipeline needs.
 
+use crate::proxies::Arrival;
 use http::header;
 use hyper::body::Incoming;
 use rowhouse_base::Hostname;
@@ -35,11 +36,13 @@ impl Facts {
     pub(crate) fn read(
         request: &http::Request<Incoming>,
         scheme: &str,
-        client: IpAddr,
+        arrival: &Arrival,
     ) -> Result<Self, InvalidRequest> {
-        let authority = match request.uri().authority() {
-            Some(authority) => authority.as_str(),
-            None => {
+        let authority = match (&arrival.authority, request.uri().authority()) {
+            // What the visitor asked the proxy for; the rest of the request is what the proxy asked for.
+            (Some(authority), _) => authority.as_str(),
+            (None, Some(authority)) => authority.as_str(),
+            (None, None) => {
                 let mut fields = request.headers().get_all(header::HOST).iter();
                 let field = fields.next().ok_or(InvalidRequest::NoHost)?;
                 // Two hosts are two meanings; somebody in front may have believed the other one (RFC 9112, 3.2).
@@ -50,6 +53,8 @@ impl Facts {
             }
         };
         let host = Hostname::from_authority(authority)?;
-        Ok(Self { id: RequestId::new(), host, origin: format!("{scheme}://{authority}"), client })
+        let scheme = arrival.scheme.unwrap_or(scheme);
+        let origin = format!("{scheme}://{authority}");
+        Ok(Self { id: RequestId::new(), host, origin, client: arrival.client })
     }
 }

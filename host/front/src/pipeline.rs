@@ -1,20 +1,25 @@
-//! The order a request takes: resolve → session → guest → reply. Nobody else knows it.
+//! The order a request takes: resolve → session → cache → guest → fill → reply. Nobody else knows it.
 
 use crate::body::OutgoingBody;
+use crate::cached::{Pages, Wish};
 use crate::facts::Facts;
 use crate::health::Readiness;
+use crate::mark::Mark;
+use crate::proxies::{self, TrustedProxies};
 use crate::reply::{self, Answer};
-use crate::sign_in::Desk;
+use crate::sign_in::{self, CONSOLE, Desk};
 use crate::visitor;
 use axum::Router;
 use http::{StatusCode, Uri, uri::PathAndQuery};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use rowhouse_base::Origin;
-use rowhouse_guest::{BodyError, Call, Guests, Visitor};
+use rowhouse_base::{Origin, TenantName};
+use rowhouse_guest::{BodyError, Visitor};
 use rowhouse_identity::{Identity, Scope};
 use rowhouse_tenant::{Directory, Resolution, Tenant, TenantState};
+use std::future::Future;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 use tower::ServiceExt;
@@ -24,7 +29,14 @@ use tower::ServiceExt;
 pub struct FrontConfig {
     /// `http` or `https`, as visitors use it. TLS ends at the proxy in front.
     pub scheme: String,
+    /// Whose word counts about the visitor's address, scheme and host.
+    pub proxies: TrustedProxies,
+    /// What answers tell of this server.
+    pub mark: Mark,
 }
+
+/// Looks whether other servers made a site that nobody here knows yet. Never fails: the answer is in the directory.
+pub type LookAgain = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 /// What every request needs.
 pub struct Front {
@@ -35,25 +47,33 @@ pub struct Front {
     /// Who is signed in.
     pub identity: Arc<Identity>,
     /// Who answers.
-    pub guests: Arc<Guests>,
+    pub pages: Pages,
     /// The console and the API, on the base host.
     pub console: Router,
     /// Whether balancers should send requests here.
     pub readiness: Readiness,
+    /// Asked before a host is said to belong to nobody; none where there are no other servers.
+    pub look_again: Option<LookAgain>,
 }
 
 type Request = http::Request<Incoming>;
 
 impl Front {
     /// Answers a request. Never fails: what goes wrong is an answer too.
-    pub(crate) async fn handle(&self, request: Request, client: IpAddr) -> Answer {
+    pub(crate) async fn handle(&self, mut request: Request, peer: IpAddr) -> Answer {
         let begun = Instant::now();
-        let facts = match Facts::read(&request, &self.config.scheme, client) {
+        let arrival = self.config.proxies.receive(&mut request, peer);
+        let facts = match Facts::read(&request, &self.config.scheme, &arrival) {
             Ok(facts) => facts,
             Err(problem) => return reply::invalid(&problem),
         };
+        if let Some(authority) = &arrival.authority {
+            proxies::adopt(&mut request, authority);
+        }
         let line = AccessLine::of(&request);
-        let mut answer = match self.directory.with(|all| all.resolve(&facts.host, request.uri().path())) {
+        let (version, is_missing) = (request.version(), self.config.mark.is_missing(request.headers()));
+        let found = self.resolve(&facts, request.uri().path()).await;
+        let mut answer = match found {
             Resolution::UnknownHost => match self.probe(request.uri().path()) {
                 // Balancers ask by address, whatever host they put in.
                 Some(answer) => answer,
@@ -64,15 +84,34 @@ impl Front {
             Resolution::Prefix(tenant) => self.prefixed(&facts, tenant, request).await,
         };
         reply::stamp(&mut answer, facts.id);
+        self.config.mark.put(&mut answer, version, &self.readiness, is_missing);
         line.log(&facts, &answer, begun);
         answer
+    }
+
+    /// Finds where a request leads. A site that was made on another server a moment ago is found too.
+    async fn resolve(&self, facts: &Facts, path: &str) -> Resolution {
+        let found = self.directory.with(|all| all.resolve(&facts.host, path));
+        let Some(look) = &self.look_again else { return found };
+        let may_be_new = match &found {
+            Resolution::UnknownHost => !path.starts_with("/-/"),
+            Resolution::Console => path.split('/').nth(1).is_some_and(|name| TenantName::parse(name).is_ok()),
+            Resolution::Host(_) | Resolution::Prefix(_) => false,
+        };
+        if !may_be_new {
+            return found;
+        }
+        look().await;
+        self.directory.with(|all| all.resolve(&facts.host, path))
     }
 
     fn probe(&self, path: &str) -> Option<Answer> {
         match path {
             "/-/healthz" => Some(reply::text(StatusCode::OK, "alive\n")),
-            "/-/readyz" if self.readiness.is_ready() => Some(reply::text(StatusCode::OK, "ready\n")),
-            "/-/readyz" => Some(reply::text(StatusCode::SERVICE_UNAVAILABLE, "draining\n")),
+            "/-/readyz" => Some(match self.readiness.reason() {
+                None => reply::text(StatusCode::OK, "ready\n"),
+                Some(reason) => reply::text(StatusCode::SERVICE_UNAVAILABLE, reason),
+            }),
             _ => None,
         }
     }
@@ -83,9 +122,15 @@ impl Front {
             return answer;
         }
         if path == "/" {
-            return reply::see_other("/-/console");
+            return reply::see_other(CONSOLE);
         }
-        if path.starts_with("/-/console") || path.starts_with("/-/api/") {
+        if let Some(form) = path.strip_prefix("/-/console/").filter(|form| sign_in::is_form(form)) {
+            let cookies = visitor::session_cookies(request.headers());
+            let desk = Desk::of_console(&self.identity, facts);
+            let answer = desk.answer(form, request, cookies.as_deref()).await;
+            return answer.unwrap_or_else(|| reply::not_found(facts.id));
+        }
+        if path.starts_with("/-/console") || path.starts_with("/-/api/") || path == "/-/metrics" {
             let (mut parts, body) = request.into_parts();
             parts.extensions.insert(facts.id);
             parts.extensions.insert(Origin(facts.origin.clone()));
@@ -95,17 +140,12 @@ impl Front {
                 Err(never) => match never {},
             };
         }
-        let cookies = visitor::session_cookies(request.headers());
-        let desk = Desk {
-            identity: &self.identity,
-            facts,
-            scope: Scope::Console,
-            title: "Rowhouse console",
-            base_path: "",
-            landing: "/-/console".to_owned(),
-        };
-        match desk.answer(&path, request, cookies.as_deref()).await {
-            Some(answer) => answer,
+        // Where a site's forms are, people may look for the console's.
+        match path.strip_prefix("/-/").filter(|form| sign_in::is_form(form)) {
+            Some(form) => {
+                let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+                reply::permanent(&format!("{CONSOLE}/{form}{query}"))
+            }
             None => reply::not_found(facts.id),
         }
     }
@@ -162,13 +202,8 @@ impl Front {
         }
         let visitor = Visitor { origin: facts.origin.clone(), base_path, user };
         let body = body.map_err(|error| BodyError::Visitor(error.to_string())).boxed_unsync();
-        let request = http::Request::from_parts(parts, body);
-        match self.guests.handle(Call { tenant: Arc::clone(&tenant), visitor, request }).await {
-            Ok(reply) => {
-                let mut answer = reply.response.map(OutgoingBody::Guest);
-                visitor::keep_own_cookie(answer.headers_mut());
-                answer
-            }
+        match self.pages.answer(Wish { tenant: Arc::clone(&tenant), visitor, parts, body }).await {
+            Ok(answer) => answer,
             Err(problem) => reply::guest_error(facts.id, &tenant, &problem),
         }
     }
@@ -182,15 +217,9 @@ impl Front {
         cookies: Option<&str>,
     ) -> Answer {
         let path = request.uri().path().to_owned();
-        let desk = Desk {
-            identity: &self.identity,
-            facts,
-            scope: Scope::Tenant(tenant.id),
-            title: &tenant.title,
-            base_path,
-            landing: format!("{base_path}/manage"),
-        };
-        match desk.answer(&path, request, cookies).await {
+        let form = path.strip_prefix("/-/").unwrap_or_default();
+        let desk = Desk::of_site(&self.identity, facts, tenant, base_path);
+        match desk.answer(form, request, cookies).await {
             Some(answer) => answer,
             None => reply::not_found(facts.id),
         }

@@ -1,6 +1,7 @@
-//! Accepts connections and speaks HTTP/1.1 and HTTP/2 on them.
+//! Accepts connections and speaks HTTP/1.1 and HTTP/2 on them, after the PROXY protocol where that is switched on.
 
 use crate::pipeline::Front;
+use crate::proxy_protocol;
 use crate::reply::Answer;
 use futures_util::FutureExt;
 use http::StatusCode;
@@ -9,10 +10,11 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
+use rowhouse_base::Chain;
 use rowhouse_base::id::RequestId;
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +32,8 @@ pub struct ServerConfig {
     pub header_bytes: usize,
     /// How long requests in flight may take once the server stops.
     pub drain_timeout: Duration,
+    /// Trusted peers begin each connection with the PROXY protocol.
+    pub proxy_protocol: bool,
 }
 
 impl Default for ServerConfig {
@@ -39,12 +43,16 @@ impl Default for ServerConfig {
             header_timeout: Duration::from_secs(10),
             header_bytes: 32 << 10,
             drain_timeout: Duration::from_secs(30),
+            proxy_protocol: false,
         }
     }
 }
 
 /// A pause after a failed accept: without descriptors left, trying again at once would burn a core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The queue is empty where nobody comes out of it for so long: the runtime hears of a connection within a millisecond.
+const LAST_LOOK: Duration = Duration::from_millis(20);
 
 /// Serves until `stop` is done, then finishes what is in flight.
 pub async fn serve(
@@ -54,31 +62,28 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) {
     let places = Arc::new(Semaphore::new(config.connections));
-    let graceful = GracefulShutdown::new();
-    let builder = Arc::new(builder(&config));
+    let served = Served {
+        front,
+        graceful: GracefulShutdown::new(),
+        builder: Arc::new(builder(&config)),
+        header_timeout: config.header_timeout,
+        proxy_protocol: config.proxy_protocol,
+    };
     let mut stop = std::pin::pin!(stop);
     loop {
         let accepted = tokio::select! {
             () = &mut stop => break,
             accepted = accept(&listener, &places) => accepted,
         };
-        let Some((stream, peer, place)) = accepted else { continue };
-        let front = Arc::clone(&front);
-        let service = service_fn(move |request: http::Request<Incoming>| {
-            let front = Arc::clone(&front);
-            async move { Ok::<_, Infallible>(answer(&front, request, peer).await) }
-        });
-        let builder = Arc::clone(&builder);
-        let watcher = graceful.watcher();
-        tokio::spawn(async move {
-            let connection = builder.serve_connection(TokioIo::new(stream), service);
-            // How a visitor's connection ends is the visitor's business.
-            if let Err(error) = watcher.watch(connection.into_owned()).await {
-                tracing::debug!(%error, "a connection ended");
-            }
-            drop(place);
-        });
+        if let Some(accepted) = accepted {
+            served.connection(accepted);
+        }
     }
+    // Who is in the system's queue has a connection already and would lose it with the listener.
+    while let Ok(Some(accepted)) = tokio::time::timeout(LAST_LOOK, accept(&listener, &places)).await {
+        served.connection(accepted);
+    }
+    let graceful = served.graceful;
     drop(listener);
     if tokio::time::timeout(config.drain_timeout, graceful.shutdown()).await.is_err() {
         tracing::warn!(
@@ -88,10 +93,55 @@ pub async fn serve(
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+/// A connection with its peer and its place.
+type Accepted = (TcpStream, SocketAddr, OwnedSemaphorePermit);
+
+/// What every connection is served with.
+struct Served {
+    front: Arc<Front>,
+    graceful: GracefulShutdown,
+    builder: Arc<Builder<TokioExecutor>>,
+    header_timeout: Duration,
+    proxy_protocol: bool,
+}
+
+impl Served {
+    /// Serves a connection in a task of its own, which ends with it.
+    fn connection(&self, (mut stream, peer, place): Accepted) {
+        let front = Arc::clone(&self.front);
+        let builder = Arc::clone(&self.builder);
+        let watcher = self.graceful.watcher();
+        let announced = self.proxy_protocol && front.config.proxies.trusts(peer.ip());
+        let header_timeout = self.header_timeout;
+        tokio::spawn(async move {
+            let peer = if announced {
+                let header = proxy_protocol::read(&mut stream);
+                match tokio::time::timeout(header_timeout, header).await {
+                    Ok(Ok(source)) => source.unwrap_or(peer.ip()),
+                    Ok(Err(error)) => {
+                        tracing::warn!(%peer, error = %Chain(&error), "refuse a connection");
+                        return;
+                    }
+                    Err(_elapsed) => return,
+                }
+            } else {
+                peer.ip()
+            };
+            let service = service_fn(move |request: http::Request<Incoming>| {
+                let front = Arc::clone(&front);
+                async move { Ok::<_, Infallible>(answer(&front, request, peer).await) }
+            });
+            let connection = builder.serve_connection(TokioIo::new(stream), service);
+            // How a visitor's connection ends is the visitor's business.
+            if let Err(error) = watcher.watch(connection.into_owned()).await {
+                tracing::debug!(%error, "a connection ended");
+            }
+            drop(place);
+        });
+    }
+}
+
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<Accepted> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, peer)) => {
@@ -127,8 +177,8 @@ fn builder(config: &ServerConfig) -> Builder<TokioExecutor> {
 }
 
 /// A panic is an answer too: it ends one request and no connection.
-async fn answer(front: &Front, request: http::Request<Incoming>, peer: SocketAddr) -> Answer {
-    match AssertUnwindSafe(front.handle(request, peer.ip())).catch_unwind().await {
+async fn answer(front: &Front, request: http::Request<Incoming>, peer: IpAddr) -> Answer {
+    match AssertUnwindSafe(front.handle(request, peer)).catch_unwind().await {
         Ok(answer) => answer,
         Err(_logged_by_the_hook) => {
             let id = RequestId::new();

@@ -1,4 +1,5 @@
-//! `/-/sign-in`, `/-/sign-out` and `/-/password`, the same on every site and on the console.
+//! `/-/sign-in`, `/-/sign-out` and `/-/password`, the same on every site; the console's are below `/-/console`, so
+//! that they stay apart where the console and a site share a host.
 //!
 //! A guest never takes part: the form goes to the host, the host sets the cookie.
 
@@ -15,6 +16,7 @@ use hyper::body::Incoming;
 use rowhouse_base::Chain;
 use rowhouse_base::secret::Secret;
 use rowhouse_identity::{ChangeError, Identity, Scope, SignInError, SignedIn, cookie};
+use rowhouse_tenant::Tenant;
 use std::collections::HashMap;
 
 /// A name, two passwords and an address fit many times over.
@@ -27,27 +29,74 @@ pub(crate) struct Desk<'a> {
     pub(crate) scope: Scope,
     /// The title of the site.
     pub(crate) title: &'a str,
-    /// Empty, or `/NAME`.
+    /// What all paths begin with that lead back here: empty, `/NAME`, or [`CONSOLE`].
     pub(crate) base_path: &'a str,
+    /// The folder of the forms, with `/` at its end.
+    pub(crate) forms: String,
+    /// Where the browser sends the cookie.
+    pub(crate) cookie_path: &'a str,
     /// Where to go after signing in, without another wish.
     pub(crate) landing: String,
 }
 
+/// Where the console is on its host.
+pub(crate) const CONSOLE: &str = "/-/console";
+
+/// True where the last part of a path names one of the forms.
+pub(crate) fn is_form(name: &str) -> bool {
+    matches!(name, "sign-in" | "sign-out" | "password")
+}
+
 type Request = http::Request<Incoming>;
 
+impl<'a> Desk<'a> {
+    /// The desk of a site that is reached at this path: empty, or `/NAME`.
+    pub(crate) fn of_site(
+        identity: &'a Identity,
+        facts: &'a Facts,
+        tenant: &'a Tenant,
+        base_path: &'a str,
+    ) -> Self {
+        Self {
+            identity,
+            facts,
+            scope: Scope::Tenant(tenant.id),
+            title: &tenant.title,
+            base_path,
+            forms: format!("{base_path}/-/"),
+            cookie_path: base_path,
+            landing: format!("{base_path}/manage"),
+        }
+    }
+
+    /// The desk of the console.
+    pub(crate) fn of_console(identity: &'a Identity, facts: &'a Facts) -> Self {
+        Self {
+            identity,
+            facts,
+            scope: Scope::Console,
+            title: "Rowhouse console",
+            base_path: CONSOLE,
+            forms: format!("{CONSOLE}/"),
+            cookie_path: cookie::CONSOLE_PATH,
+            landing: CONSOLE.to_owned(),
+        }
+    }
+}
+
 impl Desk<'_> {
-    /// Answers where `path` is one of the forms.
-    pub(crate) async fn answer(&self, path: &str, request: Request, cookies: Option<&str>) -> Option<Answer> {
+    /// Answers where `form` is one of the forms' names.
+    pub(crate) async fn answer(&self, form: &str, request: Request, cookies: Option<&str>) -> Option<Answer> {
         let is_post = request.method() == Method::POST;
         if is_post && visitor::is_cross_site(&request, self.facts, cookies.is_some()) {
             return Some(reply::cross_site(self.facts.id));
         }
-        match path {
-            "/-/sign-in" if is_post => Some(self.sign_in(request).await),
-            "/-/sign-in" => Some(self.ask_name(&request, cookies).await),
-            "/-/sign-out" if is_post => Some(self.sign_out(cookies).await),
-            "/-/sign-out" => Some(reply::see_other(&self.home())),
-            "/-/password" => Some(self.password(request, cookies, is_post).await),
+        match form {
+            "sign-in" if is_post => Some(self.sign_in(request).await),
+            "sign-in" => Some(self.ask_name(&request, cookies).await),
+            "sign-out" if is_post => Some(self.sign_out(cookies).await),
+            "sign-out" => Some(reply::see_other(&self.home())),
+            "password" => Some(self.password(request, cookies, is_post).await),
             _ => None,
         }
     }
@@ -56,8 +105,8 @@ impl Desk<'_> {
         format!("{}/", self.base_path)
     }
 
-    fn at(&self, path: &str) -> String {
-        format!("{}{path}", self.base_path)
+    fn at(&self, form: &str) -> String {
+        format!("{}{form}", self.forms)
     }
 
     /// A way back within this site; anything else would let a link send people elsewhere after signing in.
@@ -73,19 +122,22 @@ impl Desk<'_> {
     async fn ask_name(&self, request: &Request, cookies: Option<&str>) -> Answer {
         let query = parse(request.uri().query().unwrap_or_default().as_bytes());
         let return_to = self.way_back(query.get("return-to").map(String::as_str));
+        if self.identity.is_reachable().await.is_err() {
+            return self.unreachable();
+        }
         if let Some(person) = visitor::signed_in(self.identity, self.scope, cookies).await
             && person.must_change_password
         {
             return self.to_password(&return_to);
         }
-        let action = self.at("/-/sign-in");
+        let action = self.at("sign-in");
         reply::page(StatusCode::OK, SignInPage::new(self.title, &self.home(), &action, &return_to).render())
     }
 
     fn to_password(&self, return_to: &str) -> Answer {
         let query =
             form_urlencoded::Serializer::new(String::new()).append_pair("return-to", return_to).finish();
-        reply::see_other(&format!("{}?{query}", self.at("/-/password")))
+        reply::see_other(&format!("{}?{query}", self.at("password")))
     }
 
     async fn sign_in(&self, request: Request) -> Answer {
@@ -104,13 +156,16 @@ impl Desk<'_> {
                 };
                 self.set_cookie(
                     &mut answer,
-                    &cookie::set(&token.secret, self.base_path, self.secure(), token.lifetime),
+                    &cookie::set(&token.secret, self.cookie_path, self.secure(), token.lifetime),
                 );
                 answer
             }
             Err(error) => {
+                if matches!(error, SignInError::Store(_)) && self.identity.is_reachable().await.is_err() {
+                    return self.unreachable();
+                }
                 let (status, text) = self.refusal(&error);
-                let action = self.at("/-/sign-in");
+                let action = self.at("sign-in");
                 let home = self.home();
                 let mut page = SignInPage::new(self.title, &home, &action, &return_to);
                 page.name = field("name");
@@ -149,13 +204,13 @@ impl Desk<'_> {
             return reply::failed(self.facts.id);
         }
         let mut answer = reply::see_other(&self.home());
-        self.set_cookie(&mut answer, &cookie::clear(self.base_path, self.secure()));
+        self.set_cookie(&mut answer, &cookie::clear(self.cookie_path, self.secure()));
         answer
     }
 
     async fn password(&self, request: Request, cookies: Option<&str>, is_post: bool) -> Answer {
         let Some(person) = visitor::signed_in(self.identity, self.scope, cookies).await else {
-            return reply::see_other(&self.at("/-/sign-in"));
+            return reply::see_other(&self.at("sign-in"));
         };
         if is_post {
             return self.change_password(request, &person).await;
@@ -206,11 +261,25 @@ impl Desk<'_> {
         return_to: &str,
         error: Option<&str>,
     ) -> Answer {
-        let action = self.at("/-/password");
+        let action = self.at("password");
         let name = person.name.as_str();
         let mut page = PasswordPage::new(self.title, &action, return_to, name, person.must_change_password);
         page.error = error;
         reply::page(status, page.render())
+    }
+
+    /// Nobody can be looked up at the moment. Whoever is sent here from a page for members learns why.
+    fn unreachable(&self) -> Answer {
+        let text = "Signing in is not possible at the moment, so you are treated as signed out. The pages for everybody \
+                    go on. Please try again in a minute: you may still be signed in then.";
+        let mut answer = reply::error(
+            self.facts.id,
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Signing in is not possible now",
+            text,
+        );
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("30"));
+        answer
     }
 
     fn unreadable(&self) -> Answer {

@@ -27,7 +27,11 @@ pub(crate) async fn signed_in(identity: &Identity, scope: Scope, cookies: Option
     match identity.session(scope, cookies?).await {
         Ok(found) => found,
         Err(error) => {
-            tracing::error!(error = %Chain(&error), "look a session up");
+            // One line per visitor would say nothing new while the store is away.
+            match identity.is_reachable().await {
+                Ok(()) => tracing::error!(error = %Chain(&error), "look a session up"),
+                Err(_known) => tracing::debug!(error = %Chain(&error), "look a session up"),
+            }
             None
         }
     }

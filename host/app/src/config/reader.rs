@@ -1,9 +1,10 @@
 //! Takes settings out of a TOML file one by one and remembers what was wrong with each. What is left
 //! over at the end is unknown.
 
-use super::LogFormat;
+use super::{LogFormat, Mode};
 use anyhow::Context;
-use rowhouse_base::{DataServerName, Hostname, Limits};
+use rowhouse_base::redis_url::InvalidRedisNamespace;
+use rowhouse_base::{DataServerName, Hostname, Limits, Network, RedisNamespace, RedisUrl, TenantName};
 use rowhouse_control::ControlUrl;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -141,12 +142,38 @@ pub(super) fn hostnames(value: &Value) -> Result<Vec<Hostname>, String> {
     list.iter().map(hostname).collect()
 }
 
+pub(super) fn networks(value: &Value) -> Result<Vec<Network>, String> {
+    let right =
+        || "a list of networks, such as [\"10.1.0.0/16\"], with no bits set past the prefix".to_owned();
+    let list = value.as_array().ok_or_else(right)?;
+    list.iter().map(|one| text(one)?.parse().map_err(|_malformed| right())).collect()
+}
+
 pub(super) fn data_server(value: &Value) -> Result<DataServerName, String> {
     text(value)?.parse().map_err(|_malformed| "the name of a data server, such as \"local\"".to_owned())
 }
 
+pub(super) fn boolean(value: &Value) -> Result<bool, String> {
+    value.as_bool().ok_or_else(|| "true or false".to_owned())
+}
+
+pub(super) fn percent(value: &Value) -> Result<u8, String> {
+    let number = value.as_integer().and_then(|number| u8::try_from(number).ok());
+    number
+        .filter(|number| (1..=100).contains(number))
+        .ok_or_else(|| "a whole number from 1 to 100".to_owned())
+}
+
 pub(super) fn control_url(value: &Value) -> Result<Option<ControlUrl>, String> {
     ControlUrl::parse(&text(value)?).map(Some).map_err(|error| error.to_string())
+}
+
+pub(super) fn redis_url(value: &Value) -> Result<Option<RedisUrl>, String> {
+    RedisUrl::parse(&text(value)?).map(Some).map_err(|error| error.to_string())
+}
+
+pub(super) fn redis_namespace(value: &Value) -> Result<RedisNamespace, String> {
+    text(value)?.parse().map_err(|error: InvalidRedisNamespace| error.to_string())
 }
 
 pub(super) fn scheme(value: &Value) -> Result<String, String> {
@@ -154,6 +181,22 @@ pub(super) fn scheme(value: &Value) -> Result<String, String> {
         scheme @ ("http" | "https") => Ok(scheme.to_owned()),
         _ => Err("\"http\" or \"https\"".into()),
     }
+}
+
+pub(super) fn mode(value: &Value) -> Result<Mode, String> {
+    match text(value)?.as_str() {
+        "multi" => Ok(Mode::Multi),
+        "single" => Ok(Mode::Single),
+        _ => Err("\"multi\" or \"single\"".into()),
+    }
+}
+
+pub(super) fn site(value: &Value) -> Result<Option<TenantName>, String> {
+    TenantName::parse(&text(value)?).map(Some).map_err(|error| error.to_string())
+}
+
+pub(super) fn title(value: &Value) -> Result<Option<String>, String> {
+    super::title(&text(value)?).map(Some)
 }
 
 pub(super) fn log_format(value: &Value) -> Result<LogFormat, String> {

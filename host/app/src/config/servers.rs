@@ -34,7 +34,26 @@ impl Reader {
             servers.push(DataServer::embedded());
         }
         servers.sort_by(|one, other| one.name.cmp(&other.name));
+        self.one_keeps_files(&servers);
         servers
+    }
+
+    /// Two servers with a file per site would have the same file for a site, and a move from one to the other
+    /// would remove it. The start refuses that too; here it is said with all the rest.
+    fn one_keeps_files(&mut self, servers: &[DataServer]) {
+        let keeps = |server: &&DataServer| {
+            server.engine == Dialect::Sqlite && server.isolation == Isolation::Database
+        };
+        // `local` is there where nothing is said, so what is wrong is the one that was named.
+        let local = servers.iter().filter(keeps).find(|server| server.name == DataServerName::local());
+        let Some(first) = local.or_else(|| servers.iter().find(keeps)) else { return };
+        for server in servers.iter().filter(keeps).filter(|server| server.name != first.name) {
+            self.problems.push(format!(
+                "data-servers.{}.isolation: \"prefix\", for `{}` keeps a file for each site already, and one data \
+                 server can",
+                server.name, first.name
+            ));
+        }
     }
 
     fn data_server(&mut self, name: &str, value: Value) -> Option<DataServer> {
