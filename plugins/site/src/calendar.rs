@@ -54,6 +54,11 @@ impl Day {
         Self::from_number(moment.seconds().div_euclid(86_400))
     }
 
+    /// The moment at which the day is over, in UTC.
+    pub(crate) fn end(self) -> Timestamp {
+        Timestamp((self.number() + 1) * 86_400 * 1_000_000)
+    }
+
     /// This many days later, or earlier.
     pub(crate) fn plus(self, days: i64) -> Self {
         Self::from_number(self.number() + days)

@@ -10,10 +10,13 @@ mod home;
 mod news;
 mod page;
 
+use std::time::Duration;
+
 use rowhouse_sdk::{prelude::*, sql::SqlResult};
 
 use crate::{
     assets,
+    calendar::Day,
     markdown::is_local,
     store::{self, Settings},
 };
@@ -120,9 +123,24 @@ fn is_current(target: &str, path: &str) -> bool {
     target == path || (target != "/" && below())
 }
 
-/// Renders a public page: checked before each use, with an ETag.
-pub(crate) fn render(request: &Request, template: &impl Template) -> Result {
-    let page = Response::page(template)?.cache(Cache::NoCache);
+/// The longest a page is kept that differs only with its data. The host makes it anew at every edit; the bound is
+/// for what an edit doesn't show, such as the site's code having been wrong.
+const LONG: Duration = Duration::from_secs(30 * 86_400);
+
+/// How long a public page may be kept by the host.
+pub(crate) fn kept() -> Cache {
+    Cache::Exact(LONG)
+}
+
+/// The same for pages that were made for `today`: until that day is over, in UTC.
+pub(crate) fn kept_on(today: Day) -> Cache {
+    let left = today.end().seconds().saturating_sub(Timestamp::now().seconds());
+    Cache::Exact(Duration::from_secs(u64::try_from(left).unwrap_or(0)))
+}
+
+/// Renders a public page, with an ETag.
+pub(crate) fn render(request: &Request, cache: Cache, template: &impl Template) -> Result {
+    let page = Response::page(template)?.cache(cache);
     Ok(finish(page).etag(request))
 }
 

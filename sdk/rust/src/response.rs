@@ -28,13 +28,20 @@ pub enum Cache {
     Public(Duration),
     /// Kept for a year and never checked: for addresses that change with their content.
     Immutable,
+    /// Kept by Rowhouse for so long at most, and by nobody else without a check. Rowhouse knows which tables,
+    /// files and tags the page was made from, and makes it anew as soon as one of them has changed: give the
+    /// time after which the page would differ by itself, as one that shows today's date does.
+    Exact(Duration),
 }
+
+/// What Rowhouse's own cache reads in place of Cache-Control; it never leaves the server.
+const OWN_CACHE: &str = "rowhouse-cache-control";
 
 impl Cache {
     fn value(self) -> String {
         match self {
             Self::NoStore => "no-store".to_owned(),
-            Self::NoCache => "no-cache".to_owned(),
+            Self::NoCache | Self::Exact(_) => "no-cache".to_owned(),
             Self::Private(age) => format!("private, max-age={}", age.as_secs()),
             Self::Public(age) => format!("public, max-age={}", age.as_secs()),
             Self::Immutable => "public, max-age=31536000, immutable".to_owned(),
@@ -102,10 +109,15 @@ impl Response {
         self
     }
 
-    /// Sets Cache-Control.
+    /// Says how long, and by whom, the response may be kept.
     #[must_use]
-    pub fn cache(self, cache: Cache) -> Self {
-        self.header("cache-control", cache.value())
+    pub fn cache(mut self, cache: Cache) -> Self {
+        self.headers.retain(|(name, _)| name != OWN_CACHE);
+        let response = self.header("cache-control", cache.value());
+        match cache {
+            Cache::Exact(age) => response.header(OWN_CACHE, format!("max-age={}", age.as_secs())),
+            _ => response,
+        }
     }
 
     /// Adds a weak ETag made from the body, and answers 304 where the visitor has that body already.
@@ -218,5 +230,14 @@ mod tests {
         let response = Response::text("").cache(Cache::NoStore).cache(Cache::Immutable);
         assert_eq!(response.header_value("cache-control"), Some("public, max-age=31536000, immutable"));
         assert_eq!(response.into_parts().1.len(), 2);
+    }
+
+    #[test]
+    fn what_the_host_keeps_exactly_others_check_each_time() {
+        let response = Response::text("").cache(Cache::Exact(Duration::from_secs(60)));
+        assert_eq!(response.header_value("cache-control"), Some("no-cache"));
+        assert_eq!(response.header_value("rowhouse-cache-control"), Some("max-age=60"));
+        let never = response.cache(Cache::NoStore);
+        assert_eq!(never.header_value("rowhouse-cache-control"), None);
     }
 }

@@ -26,13 +26,15 @@ struct List {
 }
 
 pub(crate) fn list(request: &Request) -> Result {
-    let months = by_month(store::upcoming(Day::today(), 200)?);
-    super::render(request, &List { frame: Frame::load(request)?, months, past: false })
+    let today = Day::today();
+    let months = by_month(store::upcoming(today, 200)?);
+    super::render(request, super::kept_on(today), &List { frame: Frame::load(request)?, months, past: false })
 }
 
 pub(crate) fn past(request: &Request) -> Result {
-    let months = by_month(store::past(Day::today(), 100)?);
-    super::render(request, &List { frame: Frame::load(request)?, months, past: true })
+    let today = Day::today();
+    let months = by_month(store::past(today, 100)?);
+    super::render(request, super::kept_on(today), &List { frame: Frame::load(request)?, months, past: true })
 }
 
 fn by_month(events: Vec<Happening>) -> Vec<Month> {
@@ -61,6 +63,7 @@ pub(crate) fn show(request: &Request, slug: String) -> Result {
     let frame = Frame::load(request)?;
     let body = markdown::render(&event.body, &frame.urls);
     let last = event.end().or_else(|| event.start());
-    let is_past = last.is_some_and(|last| last.day < Day::today());
-    super::render(request, &Show { frame, event, body, is_past })
+    let today = Day::today();
+    let is_past = last.is_some_and(|last| last.day < today);
+    super::render(request, super::kept_on(today), &Show { frame, event, body, is_past })
 }

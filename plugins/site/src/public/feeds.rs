@@ -22,7 +22,7 @@ struct Feed {
 pub(crate) fn rss(request: &Request) -> Result {
     let feed = Feed { frame: Frame::load(request)?, news: store::headlines(20, 0)? };
     let body = feed.render()?;
-    Ok(Response::bytes("application/rss+xml; charset=utf-8", body).cache(Cache::NoCache).etag(request))
+    Ok(Response::bytes("application/rss+xml; charset=utf-8", body).cache(super::kept()).etag(request))
 }
 
 #[derive(Template)]
@@ -39,19 +39,20 @@ pub(crate) fn sitemap(request: &Request) -> Result {
     };
     let places = store::published()?.into_iter().map(place).collect();
     let body = Sitemap { urls, places }.render()?;
-    Ok(Response::bytes("application/xml; charset=utf-8", body).cache(Cache::NoCache).etag(request))
+    Ok(Response::bytes("application/xml; charset=utf-8", body).cache(super::kept()).etag(request))
 }
 
 pub(crate) fn robots(request: &Request) -> Response {
     let urls = request.urls();
     let (manage, map) = (urls.to("/manage"), urls.absolute("/sitemap.xml"));
-    Response::text(format!("User-agent: *\nDisallow: {manage}\nSitemap: {map}\n")).cache(Cache::NoCache)
+    Response::text(format!("User-agent: *\nDisallow: {manage}\nSitemap: {map}\n")).cache(super::kept())
 }
 
 pub(crate) fn calendar(request: &Request) -> Result {
     let frame = Frame::load(request)?;
-    let events = store::upcoming(Day::today().plus(-31), 300)?;
-    Ok(ical(&frame, &events))
+    let today = Day::today();
+    let events = store::upcoming(today.plus(-31), 300)?;
+    Ok(ical(&frame, &events).cache(super::kept_on(today)))
 }
 
 pub(crate) fn one_event(request: &Request, slug: String) -> Result {
@@ -94,7 +95,7 @@ fn ical(frame: &Frame, events: &[Happening]) -> Response {
     }
     lines.push("END:VCALENDAR".to_owned());
     let body: String = lines.iter().map(|line| folded(line)).collect();
-    Response::bytes("text/calendar; charset=utf-8", body).cache(Cache::NoCache)
+    Response::bytes("text/calendar; charset=utf-8", body).cache(super::kept())
 }
 
 fn escaped(text: &str) -> String {

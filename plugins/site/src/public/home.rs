@@ -23,14 +23,15 @@ struct Home {
 }
 
 pub(crate) fn show(request: &Request) -> Result {
+    let today = Day::today();
     let frame = Frame::load(request)?;
     let page = store::page(HOME)?;
-    let mut events = store::upcoming(Day::today(), 5)?;
+    let mut events = store::upcoming(today, 5)?;
     let news = store::headlines(3, 0)?;
     let next = (!events.is_empty()).then(|| events.remove(0));
     let (heading, welcome) = match page {
         Some(page) => (page.title, markdown::render(&page.body, &frame.urls)),
         None => (String::new(), String::new()),
     };
-    super::render(request, &Home { frame, heading, welcome, next, events, news })
+    super::render(request, super::kept_on(today), &Home { frame, heading, welcome, next, events, news })
 }

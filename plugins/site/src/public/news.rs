@@ -38,7 +38,7 @@ pub(crate) fn list(request: &Request) -> Result {
     let older = (news.len() > PER_PAGE).then_some(number + 1);
     news.truncate(PER_PAGE);
     let newer = (number > 1).then(|| number - 1);
-    super::render(request, &List { frame: Frame::load(request)?, news, newer, older })
+    super::render(request, super::kept(), &List { frame: Frame::load(request)?, news, newer, older })
 }
 
 #[derive(Template)]
@@ -58,5 +58,5 @@ pub(crate) fn show(request: &Request, slug: String) -> Result {
     let body = markdown::render(&article.body, &frame.urls);
     let date = article.published_on.parse().map_or_else(|_| String::new(), Day::long);
     let (title, summary, day) = (article.title, article.summary, article.published_on);
-    super::render(request, &Show { frame, title, summary, date, day, body })
+    super::render(request, super::kept(), &Show { frame, title, summary, date, day, body })
 }

@@ -26,5 +26,5 @@ pub(crate) fn show(request: &Request, slug: String) -> Result {
     let page = store::page(&slug)?.ok_or(Error::NotFound)?;
     let frame = Frame::load(request)?;
     let body = markdown::render(&page.body, &frame.urls);
-    super::render(request, &Show { frame, title: page.title, summary: page.summary, body })
+    super::render(request, super::kept(), &Show { frame, title: page.title, summary: page.summary, body })
 }
