@@ -13,7 +13,7 @@ use crate::answer::agent;
 use crate::places::{Places, free_port};
 use crate::server::Server;
 
-/// How long an activation may take.
+/// How long a run may take.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How many tenants are created at the same time.
@@ -29,7 +29,13 @@ pub(crate) struct Host {
 impl Host {
     /// Starts on an empty data folder.
     pub(crate) fn start(places: &Places, name: &str) -> Result<Self> {
+        Self::start_with(places, name, "")
+    }
+
+    /// Starts on an empty data folder with this configuration.
+    pub(crate) fn start_with(places: &Places, name: &str, config: &str) -> Result<Self> {
         let data = places.fresh(&format!("data-{name}"))?;
+        fs::write(data.with_extension("toml"), config).context("write the configuration")?;
         Self::start_on(places, data)
     }
 
@@ -44,6 +50,7 @@ impl Host {
         let port = free_port()?;
         let mut command = Command::new(places.rowhouse());
         command.arg("serve").arg("--data").arg(&data).args(["--listen", &format!("127.0.0.1:{port}")]);
+        command.arg("--config").arg(data.with_extension("toml"));
         // Its log would be this program's output.
         let log = fs::File::create(data.with_extension("log")).context("make the log")?;
         command.stderr(log);
@@ -84,38 +91,44 @@ impl Host {
 
     /// Creates `count` tenants named `PREFIX1`, `PREFIX2`, …
     pub(crate) fn create_many(&self, prefix: &str, count: u32, release: Option<&str>) -> Result<()> {
-        let next = AtomicU32::new(1);
-        let results: Vec<Result<()>> = std::thread::scope(|scope| {
-            let work = || {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number > count {
-                        return Ok(());
-                    }
-                    self.create(&format!("{prefix}{number}"), release)?;
-                }
-            };
-            let hands: Vec<_> = (0..HANDS).map(|_| scope.spawn(work)).collect();
-            hands.into_iter().map(|hand| hand.join().unwrap_or_else(|_| bail!("creating panicked"))).collect()
-        });
-        results.into_iter().collect()
+        in_hands(HANDS, count, |number| self.create(&format!("{prefix}{number}"), release))
+    }
+
+    /// Removes them for good, with what they had on data servers.
+    pub(crate) fn remove_many(&self, prefix: &str, count: u32) -> Result<()> {
+        in_hands(HANDS, count, |number| {
+            let name = format!("{prefix}{number}");
+            let url = self.api(&format!("tenants/{name}?now=true&confirm={name}"));
+            let answer = agent().delete(url).header("authorization", format!("Bearer {}", self.token)).call();
+            read(answer, &format!("remove {name}")).map(drop)
+        })
+    }
+
+    /// Connections that the server holds open to this data server.
+    pub(crate) fn connections(&self, data_server: &str) -> Result<u64> {
+        let servers = self.get("data-servers")?;
+        let items = servers.get("items").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let found = items.iter().find(|item| item.get("name").and_then(Value::as_str) == Some(data_server));
+        found
+            .and_then(|item| item.get("connections"))
+            .and_then(Value::as_u64)
+            .with_context(|| format!("find {data_server} in {servers}"))
     }
 
     /// Moves all tenants to a release; gives how long it took.
     pub(crate) fn activate(&self, release: &str) -> Result<Duration> {
         let begin = Instant::now();
-        let mut activation = self.post("activations", &json!({ "release": release }))?;
-        let id = activation.get("id").and_then(Value::as_str).context("an activation without id")?.to_owned();
-        while activation.get("finished_at").is_none_or(Value::is_null) {
+        let mut run = self.post("runs", &json!({ "release": release }))?;
+        let id = run.get("id").and_then(Value::as_str).context("a run without id")?.to_owned();
+        while run.get("ended_at").is_none_or(Value::is_null) {
             if begin.elapsed() > PATIENCE {
-                bail!("the activation of {release} does not end: {activation}");
+                bail!("the run of {release} does not end: {run}");
             }
             std::thread::sleep(Duration::from_millis(20));
-            activation = self.get(&format!("activations/{id}"))?;
+            run = self.get(&format!("runs/{id}?limit=1"))?;
         }
-        let failed = activation.get("failed").and_then(Value::as_array).map_or(0, Vec::len);
-        if failed > 0 {
-            bail!("the activation of {release} failed for {failed} tenants: {activation}");
+        if run.get("failed").and_then(Value::as_u64) != Some(0) {
+            bail!("the run of {release} failed for some tenants: {run}");
         }
         Ok(begin.elapsed())
     }
@@ -138,6 +151,25 @@ impl Host {
     fn api(&self, path: &str) -> String {
         format!("{}/-/api/v1/{path}", self.server.url())
     }
+}
+
+/// Does something with each number from 1 to `count`, several at the same time.
+pub(crate) fn in_hands(hands: u32, count: u32, work: impl Fn(u32) -> Result<()> + Sync) -> Result<()> {
+    let next = AtomicU32::new(1);
+    let results: Vec<Result<()>> = std::thread::scope(|scope| {
+        let hand = || {
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number > count {
+                    return Ok(());
+                }
+                work(number)?;
+            }
+        };
+        let hands: Vec<_> = (0..hands).map(|_| scope.spawn(hand)).collect();
+        hands.into_iter().map(|hand| hand.join().unwrap_or_else(|_| bail!("a thread panicked"))).collect()
+    });
+    results.into_iter().collect()
 }
 
 fn read(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>, what: &str) -> Result<Value> {

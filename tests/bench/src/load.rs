@@ -1,6 +1,8 @@
-//! Load by wrk: 32 connections kept alive, as fast as they go.
+//! Load by wrk: 32 connections kept alive, as fast as they go. Over HTTP/2 by h2load.
 
-use std::path::Path;
+mod h2load;
+
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -9,17 +11,29 @@ use anyhow::{Context as _, Result, bail};
 use crate::places::Places;
 use crate::server::Server;
 
-/// What one run of wrk saw, and what the server spent on it.
+/// How a server is asked.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Manner {
+    /// HTTP/2 without TLS, and without asking whether the server speaks it, in place of HTTP/1.1.
+    pub(crate) http2: bool,
+    /// A script for wrk that chooses the path.
+    pub(crate) script: Option<PathBuf>,
+    /// A field of each request.
+    pub(crate) field: Option<(&'static str, &'static str)>,
+}
+
+/// What one run of load saw, and what the server spent on it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Sample {
     pub(crate) requests_per_second: f64,
     /// Processor time of the server per request, in µs.
     pub(crate) cpu: f64,
-    pub(crate) p50: Duration,
-    pub(crate) p99: Duration,
+    /// Not known over HTTP/2, as p99: h2load tells neither.
+    pub(crate) p50: Option<Duration>,
+    pub(crate) p99: Option<Duration>,
 }
 
-/// What wrk printed.
+/// What wrk printed, or h2load.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Output {
     pub(crate) requests: u64,
@@ -30,16 +44,21 @@ pub(crate) struct Output {
     pub(crate) failures: u64,
 }
 
-/// Loads `url`; a failed request is an error.
+/// Loads `url`, whose page has `length` bytes; a failed request is an error.
 pub(crate) fn measure(
     places: &Places,
     server: &Server,
     url: &str,
     seconds: u32,
-    script: Option<&Path>,
+    manner: &Manner,
+    length: usize,
 ) -> Result<Sample> {
     let before = server.usage()?;
-    let output = wrk(places, url, seconds, script)?;
+    let output = if manner.http2 {
+        h2load::run(places, url, seconds, manner, length)?
+    } else {
+        wrk_as(places, url, seconds, manner)?
+    };
     let after = server.usage()?;
     if output.requests == 0 || output.failures > 0 {
         bail!("{} of {} requests to {url} failed", output.failures, output.requests);
@@ -48,16 +67,26 @@ pub(crate) fn measure(
     // Requests of a run fit a double exactly.
     #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
     let cpu = spent.as_secs_f64() * 1e6 / output.requests as f64;
-    Ok(Sample { requests_per_second: output.per_second, cpu, p50: output.p50, p99: output.p99 })
+    let latency = |time: Duration| (!manner.http2).then_some(time);
+    let (p50, p99) = (latency(output.p50), latency(output.p99));
+    Ok(Sample { requests_per_second: output.per_second, cpu, p50, p99 })
 }
 
-/// Runs wrk; failed requests are counted.
+/// Runs wrk with a script; failed requests are counted.
 pub(crate) fn wrk(places: &Places, url: &str, seconds: u32, script: Option<&Path>) -> Result<Output> {
+    let manner = Manner { script: script.map(Path::to_owned), ..Manner::default() };
+    wrk_as(places, url, seconds, &manner)
+}
+
+fn wrk_as(places: &Places, url: &str, seconds: u32, manner: &Manner) -> Result<Output> {
     let mut command = Command::new(&places.wrk);
     command.args(["--threads", "1", "--connections", "32", "--latency", "--timeout", "10s"]);
     command.arg("--duration").arg(format!("{seconds}s"));
-    if let Some(script) = script {
+    if let Some(script) = &manner.script {
         command.arg("--script").arg(script);
+    }
+    if let Some((name, value)) = manner.field {
+        command.args(["--header", &format!("{name}: {value}")]);
     }
     let output = command.arg(url).output().context("start wrk")?;
     let text = String::from_utf8_lossy(&output.stdout);

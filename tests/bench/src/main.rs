@@ -1,4 +1,4 @@
-//! Measures the server against native servers, nginx and `wasmtime serve`, and writes a table.
+//! Measures the server against native servers, nginx, Varnish and `wasmtime serve`, and writes a table.
 //!
 //! Everything runs on this machine, on loopback, with load and server on the same cores: the figures
 //! compare within one run only. Answers are checked before they are counted. Nothing is asserted by

@@ -11,7 +11,10 @@ pub(crate) struct Places {
     pub(crate) work: PathBuf,
     target: PathBuf,
     pub(crate) wrk: PathBuf,
+    pub(crate) h2load: PathBuf,
     pub(crate) nginx: PathBuf,
+    pub(crate) varnish: PathBuf,
+    pub(crate) redis: PathBuf,
     pub(crate) wasmtime: PathBuf,
 }
 
@@ -31,7 +34,10 @@ impl Places {
             work: target.join("bench"),
             target,
             wrk: take("ROWHOUSE_BENCH_WRK"),
+            h2load: take("ROWHOUSE_BENCH_H2LOAD"),
             nginx: take("ROWHOUSE_BENCH_NGINX"),
+            varnish: take("ROWHOUSE_BENCH_VARNISH"),
+            redis: take("ROWHOUSE_BENCH_REDIS"),
             wasmtime: take("ROWHOUSE_BENCH_WASMTIME"),
         };
         if !missing.is_empty() {

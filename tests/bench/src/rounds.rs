@@ -1,14 +1,13 @@
 //! Contenders in interleaved rounds: A B C, A B C, …, so that what else happens on the machine happens
 //! to all of them. Medians count.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
 use crate::Effort;
 use crate::answer::Expected;
-use crate::load::{Sample, measure};
+use crate::load::{Manner, Sample, measure};
 use crate::places::Places;
 use crate::server::Server;
 
@@ -19,8 +18,7 @@ pub(crate) struct Contender<'a> {
     /// From the server's root.
     pub(crate) path: String,
     pub(crate) expected: Expected,
-    /// A script for wrk that chooses the path.
-    pub(crate) script: Option<PathBuf>,
+    pub(crate) manner: Manner,
 }
 
 /// The medians of one contender.
@@ -29,23 +27,25 @@ pub(crate) struct Figures {
     pub(crate) name: String,
     pub(crate) requests_per_second: f64,
     pub(crate) cpu: f64,
-    pub(crate) p50: Duration,
-    pub(crate) p99: Duration,
+    /// None where the load generator doesn't tell.
+    pub(crate) p50: Option<Duration>,
+    pub(crate) p99: Option<Duration>,
     /// In KiB.
     pub(crate) peak: u64,
 }
 
 /// Checks all, warms all, then measures all in turn.
 pub(crate) fn run(places: &Places, effort: Effort, contenders: &[Contender<'_>]) -> Result<Vec<Figures>> {
-    for contender in contenders {
-        contender.expected.check(&url(contender)).with_context(|| format!("check {}", contender.name))?;
-    }
+    let lengths = contenders
+        .iter()
+        .map(|contender| settle(contender).with_context(|| format!("check {}", contender.name)))
+        .collect::<Result<Vec<usize>>>()?;
     let mut samples: Vec<Vec<Sample>> = contenders.iter().map(|_| Vec::new()).collect();
     for round in 0..=effort.rounds {
-        for (contender, samples) in contenders.iter().zip(&mut samples) {
+        for ((contender, length), samples) in contenders.iter().zip(&lengths).zip(&mut samples) {
             let seconds = if round == 0 { 1 } else { effort.seconds };
-            let script = contender.script.as_deref();
-            let sample = measure(places, contender.server, &url(contender), seconds, script)
+            let (server, manner) = (contender.server, &contender.manner);
+            let sample = measure(places, server, &url(contender), seconds, manner, *length)
                 .with_context(|| format!("measure {}", contender.name))?;
             println!(
                 "    round {round} {:<40} {:>9.0} req/s {:>7.1} µs",
@@ -62,24 +62,31 @@ pub(crate) fn run(places: &Places, effort: Effort, contenders: &[Contender<'_>])
         .zip(samples)
         .map(|(contender, samples)| {
             // Once more after the load: it may have broken the server.
-            contender
-                .expected
-                .check(&url(contender))
-                .with_context(|| format!("check {} again", contender.name))?;
+            settle(contender).with_context(|| format!("check {} again", contender.name))?;
             Ok(Figures {
                 name: contender.name.clone(),
                 requests_per_second: median(samples.iter().map(|sample| sample.requests_per_second)),
                 cpu: median(samples.iter().map(|sample| sample.cpu)),
-                p50: Duration::from_secs_f64(median(samples.iter().map(|sample| sample.p50.as_secs_f64()))),
-                p99: Duration::from_secs_f64(median(samples.iter().map(|sample| sample.p99.as_secs_f64()))),
+                p50: median_time(samples.iter().map(|sample| sample.p50)),
+                p99: median_time(samples.iter().map(|sample| sample.p99)),
                 peak: contender.server.usage()?.peak,
             })
         })
         .collect()
 }
 
+fn settle(contender: &Contender<'_>) -> Result<usize> {
+    contender.expected.settle(&url(contender), &contender.manner)
+}
+
 fn url(contender: &Contender<'_>) -> String {
     format!("{}{}", contender.server.url(), contender.path)
+}
+
+/// The median, where each of them is known.
+fn median_time(times: impl Iterator<Item = Option<Duration>>) -> Option<Duration> {
+    let times: Option<Vec<f64>> = times.map(|time| time.map(|time| time.as_secs_f64())).collect();
+    times.map(|times| Duration::from_secs_f64(median(times.into_iter())))
 }
 
 /// The middle of the values; the lower one of two.
@@ -98,5 +105,12 @@ mod tests {
         assert_eq!(median([9.0, 1.0, 5.0].into_iter()), 5.0);
         assert_eq!(median([4.0, 1.0].into_iter()), 1.0);
         assert_eq!(median([].into_iter()), 0.0);
+    }
+
+    #[test]
+    fn a_time_that_is_not_known_makes_no_median() {
+        let time = Duration::from_millis(3);
+        assert_eq!(median_time([Some(time), Some(time)].into_iter()), Some(time));
+        assert_eq!(median_time([Some(time), None].into_iter()), None);
     }
 }

@@ -51,12 +51,12 @@ impl Report {
         for one in figures {
             let _ = writeln!(
                 self.0,
-                "| {} | {:.0} | {:.1} | {:.2} | {:.2} | {} |",
+                "| {} | {:.0} | {:.1} | {} | {} | {} |",
                 one.name,
                 one.requests_per_second,
                 one.cpu,
-                one.p50.as_secs_f64() * 1e3,
-                one.p99.as_secs_f64() * 1e3,
+                millis(one.p50),
+                millis(one.p99),
                 one.peak / 1024
             );
         }
@@ -94,6 +94,10 @@ impl Report {
     }
 }
 
+fn millis(time: Option<std::time::Duration>) -> String {
+    time.map_or_else(|| "–".to_owned(), |time| format!("{:.2}", time.as_secs_f64() * 1e3))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,8 +109,8 @@ mod tests {
             name: name.to_owned(),
             requests_per_second: rate,
             cpu: 10.0,
-            p50: time,
-            p99: time,
+            p50: Some(time),
+            p99: None,
             peak: 2048,
         }
     }
@@ -117,6 +121,7 @@ mod tests {
         let goal = |at_least| Goal { contender: "ours", rival: "theirs", at_least };
         report.figures(&[figures("ours", 120.0), figures("theirs", 100.0)], &[goal(1.3), goal(1.1)]);
         let text = report.into_markdown();
+        assert!(text.contains("| ours | 120 | 10.0 | 1.00 | – | 2 |"), "{text}");
         assert!(text.contains("| ours / theirs | 1.20 | ≥ 1.30 (missed) | 1.00 |"), "{text}");
         assert!(text.contains("| ours / theirs | 1.20 | ≥ 1.10 | 1.00 |"), "{text}");
     }

@@ -5,6 +5,9 @@ use serde_json::Value;
 use std::time::Duration;
 use ureq::http;
 
+/// Where the console is on its host.
+pub const CONSOLE: &str = "/-/console";
+
 /// An answer as it came.
 #[derive(Debug)]
 pub struct Answer {
@@ -93,6 +96,13 @@ impl Client {
         self
     }
 
+    /// Sends along what another client does, such as its session.
+    #[must_use]
+    pub fn with_fields_of(mut self, other: &Self) -> Self {
+        self.fields.extend_from_slice(&other.fields);
+        self
+    }
+
     /// GET.
     ///
     /// # Errors
@@ -144,13 +154,15 @@ impl Client {
         client.post_bytes(path, "application/x-www-form-urlencoded", body.join("&").as_bytes())
     }
 
-    /// Signs in at a site (`/NAME`) or the console (empty) and returns a client with the session.
+    /// Signs in at a site (`/NAME`, or empty where a host leads to it) or the console ([`CONSOLE`]) and returns a
+    /// client with the session.
     ///
     /// # Errors
     /// Where it is refused.
     pub fn signed_in(&self, base_path: &str, name: &str, password: &str) -> Result<Self> {
         let form = [("name", name), ("password", password)];
-        let answer = self.post_form(&format!("{base_path}/-/sign-in"), &form)?.expect(303)?;
+        let folder = if base_path == CONSOLE { CONSOLE.to_owned() } else { format!("{base_path}/-") };
+        let answer = self.post_form(&format!("{folder}/sign-in"), &form)?.expect(303)?;
         let cookie = answer.header("set-cookie").split(';').next().unwrap_or_default().to_owned();
         Ok(self.clone().with_field("cookie", &cookie))
     }

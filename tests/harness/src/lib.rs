@@ -4,7 +4,11 @@
 //! binary and the guests come from the target folder that the tests were built in.
 
 mod client;
+mod form;
+mod postgres;
 mod process;
 
-pub use client::{Answer, Client, answer_of};
-pub use process::{Guest, TestServer, chromedriver, guest};
+pub use client::{Answer, CONSOLE, Client, answer_of};
+pub use form::filled;
+pub use postgres::TlsPostgres;
+pub use process::{Guest, TestServer, activate, cache_suite_folder, chromedriver, ended, guest, node};

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// A component built by `cargo xtask guests`.
@@ -40,6 +41,18 @@ pub fn chromedriver() -> PathBuf {
     named("ROWHOUSE_TEST_CHROMEDRIVER").unwrap_or_else(|| PathBuf::from("chromedriver"))
 }
 
+/// The program that runs the tests of HTTP caches.
+#[must_use]
+pub fn node() -> PathBuf {
+    named("ROWHOUSE_TEST_NODE").unwrap_or_else(|| PathBuf::from("node"))
+}
+
+/// Where those tests are installed.
+#[must_use]
+pub fn cache_suite_folder() -> PathBuf {
+    named("ROWHOUSE_TEST_CACHE_SUITE").unwrap_or_else(|| target().join("cache-suite"))
+}
+
 /// The target folder: two above the test's own executable, TARGET/PROFILE/deps/NAME.
 fn profile_folder() -> PathBuf {
     let own = std::env::current_exe().unwrap_or_default();
@@ -61,6 +74,8 @@ pub struct TestServer {
     pub address: String,
     /// The one-time password of the first start.
     pub first_password: Option<String>,
+    /// The one-time password of the owner of a single site, where one was made.
+    pub owner_password: Option<String>,
 }
 
 impl TestServer {
@@ -119,7 +134,7 @@ impl TestServer {
             .spawn()
             .with_context(|| format!("start {}: build the workspace first", binary.display()))?;
         let mut out = BufReader::new(child.stdout.take().context("read what the server prints")?);
-        let mut first_password = None;
+        let (mut first_password, mut owner_password) = (None, None);
         let mut line = String::new();
         loop {
             line.clear();
@@ -127,8 +142,9 @@ impl TestServer {
                 let log = std::fs::read_to_string(dir.join("server.log")).unwrap_or_default();
                 bail!("the server ended before it was ready ({:?}):\n{log}", child.wait()?);
             }
-            if let Some((_, password)) = line.trim().split_once("one-time password ") {
-                first_password = Some(password.to_owned());
+            if let Some((whose, password)) = line.trim().split_once("one-time password ") {
+                let kept = if whose.starts_with("site ") { &mut owner_password } else { &mut first_password };
+                *kept = Some(password.to_owned());
             }
             if let Some((_, address)) = line.trim().split_once("ready http://") {
                 let address = address.to_owned();
@@ -139,6 +155,7 @@ impl TestServer {
                     dir: dir.to_owned(),
                     address,
                     first_password,
+                    owner_password,
                 });
             }
         }
@@ -177,8 +194,25 @@ impl TestServer {
     /// # Errors
     /// Where it can't be asked.
     pub fn terminate(&mut self) -> Result<bool> {
+        self.ask_to_end()?;
+        self.ended()
+    }
+
+    /// Asks the process to end (SIGTERM) and does not wait.
+    ///
+    /// # Errors
+    /// Where it can't be asked.
+    pub fn ask_to_end(&self) -> Result<()> {
         let id = self.child.id().to_string();
         Command::new("kill").args(["-TERM", &id]).status().context("send SIGTERM")?;
+        Ok(())
+    }
+
+    /// Waits until the process ends by itself. True where it ended well.
+    ///
+    /// # Errors
+    /// Where it can't be waited for.
+    pub fn ended(&mut self) -> Result<bool> {
         Ok(self.child.wait()?.success())
     }
 
@@ -215,6 +249,14 @@ impl TestServer {
         self.operator()?.post_json("/-/api/v1/tenants", &body)?.expect(201)?.json()
     }
 
+    /// Starts a run and waits for its end. `body` is what `POST /runs` takes.
+    ///
+    /// # Errors
+    /// Where the server refuses it, goes away, or does not move every tenant.
+    pub fn activate(&self, body: &Value) -> Result<Value> {
+        activate(&self.operator()?, body)
+    }
+
     /// Pushes a guest under its own name as version 1 and makes a tenant for it.
     ///
     /// # Errors
@@ -231,6 +273,34 @@ impl TestServer {
     /// Where no answer comes.
     pub fn get(&self, tenant: &str, path: &str) -> Result<Answer> {
         self.visitor().get(&format!("/{tenant}{path}"))
+    }
+}
+
+/// Starts a run and waits for its end.
+///
+/// # Errors
+/// Where the server refuses it, goes away, or does not move every tenant.
+pub fn activate(operator: &Client, body: &Value) -> Result<Value> {
+    let run = operator.post_json("/-/api/v1/runs", body)?.expect(201)?.json()?;
+    let run = ended(operator, &run)?;
+    if run.get("state").and_then(Value::as_str) != Some("finished") {
+        bail!("some tenants were not moved: {run}");
+    }
+    Ok(run)
+}
+
+/// Waits for the end of a run.
+///
+/// # Errors
+/// Where the server goes away.
+pub fn ended(operator: &Client, run: &Value) -> Result<Value> {
+    let id = run.get("id").and_then(Value::as_str).context("a run has an id")?;
+    loop {
+        let run = operator.get(&format!("/-/api/v1/runs/{id}?limit=1"))?.expect(200)?.json()?;
+        if run.get("ended_at").is_some_and(Value::is_string) {
+            return Ok(run);
+        }
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

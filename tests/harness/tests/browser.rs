@@ -73,6 +73,19 @@ async fn submit(client: &Client, selector: &str) -> Result<()> {
     Ok(())
 }
 
+/// Waits until the browser is where a form leads: a click returns before the answer is there.
+async fn arrives(client: &Client, path: &str) -> Result<()> {
+    let end = std::time::Instant::now() + Duration::from_secs(60);
+    loop {
+        let at = client.current_url().await?;
+        if at.path() == path {
+            return Ok(());
+        }
+        anyhow::ensure!(std::time::Instant::now() < end, "the browser stays at {at}, not {path}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// No page may be wider than the window: on a phone that means scrolling sideways.
 async fn fits(client: &Client, path: &str) -> Result<()> {
     let wide =
@@ -99,11 +112,13 @@ async fn an_owner_writes_a_page_in_the_browser() -> Result<()> {
     fill(&client, "#name", "olga").await?;
     fill(&client, "#password", "a long enough password").await?;
     submit(&client, "form button").await?;
-    assert_eq!(client.current_url().await?.path(), "/manage");
+    arrives(&client, "/manage").await?;
     client.goto(&format!("{site}/manage/pages/new")).await?;
     fill(&client, "[name=title]", "Written in a browser").await?;
     fill(&client, "[name=body]", "Some *plain* words.").await?;
     submit(&client, "main form button").await?;
+    // A form that was taken leads to the list; one that was refused stays at its own address.
+    arrives(&client, "/manage/pages").await?;
     let visible = client.source().await?;
     assert!(visible.contains("Written in a browser"), "{visible}");
     client.close().await?;

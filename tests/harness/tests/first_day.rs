@@ -1,7 +1,7 @@
 //! What a newcomer does first: start, make a site, sign in, edit, look again.
 
 use anyhow::{Context, Result};
-use rowhouse_tests::{Client, TestServer};
+use rowhouse_tests::{CONSOLE, Client, TestServer, filled};
 use serde_json::json;
 
 /// Makes a user with a password of their own who owns the site.
@@ -29,7 +29,7 @@ fn an_owner_edits_a_page_and_the_next_visitor_sees_it() -> Result<()> {
         .context("find the link to a page's editor")?
         .to_owned();
     let form = owner.get(&edit)?.expect(200)?.text();
-    let fields = hidden_and_filled(&form);
+    let fields = filled(&form);
     let mut changed: Vec<(&str, &str)> = fields
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
@@ -43,29 +43,6 @@ fn an_owner_edits_a_page_and_the_next_visitor_sees_it() -> Result<()> {
     let page = server.get("first", &format!("/{slug}"))?.expect(200)?.text();
     assert!(page.contains("Seen at the <strong>next</strong> request."), "{page}");
     Ok(())
-}
-
-/// Names and values of a form's fields, as a browser would send them.
-fn hidden_and_filled(html: &str) -> Vec<(String, String)> {
-    let attribute = |tag: &str, name: &str| {
-        let from = tag.split_once(&format!(" {name}=\""))?.1;
-        Some(from.split_once('"')?.0.to_owned())
-    };
-    let mut fields = Vec::new();
-    for tag in html.split("<input").skip(1) {
-        let tag = tag.split_once('>').map_or(tag, |(inside, _)| inside);
-        let is_off = matches!(attribute(tag, "type").as_deref(), Some("checkbox" | "radio"))
-            && !tag.contains(" checked");
-        if let (Some(name), false) = (attribute(tag, "name"), is_off) {
-            fields.push((name, attribute(tag, "value").unwrap_or_else(|| "on".to_owned())));
-        }
-    }
-    for tag in html.split("<select").skip(1) {
-        let Some(name) = attribute(tag, "name") else { continue };
-        let chosen = tag.split("<option").skip(1).find(|option| option.contains(" selected"));
-        fields.push((name, chosen.and_then(|option| attribute(option, "value")).unwrap_or_default()));
-    }
-    fields
 }
 
 #[test]
@@ -129,7 +106,7 @@ fn a_deleted_site_leaves_a_receipt_and_a_new_one_of_its_name_nothing_old() -> Re
 fn a_first_start_shows_a_password_that_must_be_changed() -> Result<()> {
     let server = TestServer::start()?;
     let password = server.first_password.clone().context("the first start shows a password")?;
-    let admin = server.visitor().signed_in("", "admin", &password)?;
+    let admin = server.visitor().signed_in(CONSOLE, "admin", &password)?;
     let console = admin.get("/-/console")?;
     assert_eq!(console.status, 303, "the console waits for a new password");
     let form = [
@@ -137,8 +114,8 @@ fn a_first_start_shows_a_password_that_must_be_changed() -> Result<()> {
         ("new_password", "several words in a row"),
         ("new_password_again", "several words in a row"),
     ];
-    admin.post_form("/-/password", &form)?.expect(303)?;
-    let admin = server.visitor().signed_in("", "admin", "several words in a row")?;
+    admin.post_form("/-/console/password", &form)?.expect(303)?;
+    let admin = server.visitor().signed_in(CONSOLE, "admin", "several words in a row")?;
     let console = admin.get("/-/console/tenants")?.expect(200)?;
     assert!(console.text().contains("Tenants"));
     Ok(())

@@ -108,7 +108,7 @@ fn nothing_crosses_from_tenant_to_tenant_under_random_reuse() -> Result<()> {
                     .map(|(_, name)| *name)
                     .collect();
                 let body = json!({ "release": format!("{module}@{version}"), "tenants": of_it });
-                server.operator()?.post_json("/-/api/v1/activations", &body)?.expect(201)?;
+                server.activate(&body)?;
             }
         }
         let mut again = 0;

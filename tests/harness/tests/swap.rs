@@ -2,7 +2,7 @@
 #![expect(clippy::indexing_slicing, reason = "a JSON value answers null for what is not there")]
 
 use anyhow::{Context, Result};
-use rowhouse_tests::{TestServer, guest};
+use rowhouse_tests::{TestServer, ended, guest};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -65,16 +65,12 @@ fn ten_swaps_under_load_fail_no_request() -> Result<()> {
 }
 
 fn swap_ten_times(server: &TestServer, original: &[u8]) -> Result<String> {
-    let operator = server.operator()?;
     let mut last = String::new();
     for number in 1..=10_u8 {
         last = format!("page@0.0.{number}");
         server.push("page", &format!("0.0.{number}"), &variant(original, number))?;
-        let done = operator
-            .post_json("/-/api/v1/activations", &json!({ "release": last, "tenants": null }))?
-            .expect(201)?
-            .json()?;
-        assert_eq!(done["failed"], json!([]), "{done}");
+        let done = server.activate(&json!({ "release": last, "tenants": null }))?;
+        assert_eq!(done["failed"], json!(0), "{done}");
         assert_eq!(done["moved"], json!(tenants()), "{done}");
     }
     Ok(last)
@@ -91,15 +87,15 @@ fn one_site_can_move_alone_and_a_rollback_brings_it_back() -> Result<()> {
     }
     let operator = server.operator()?;
     let body = json!({ "release": "page@2.0.0", "tenants": ["one"] });
-    let done = operator.post_json("/-/api/v1/activations", &body)?.expect(201)?.json()?;
+    let done = server.activate(&body)?;
     let release_of = |name: &str| -> Result<String> {
         let tenant = operator.get(&format!("/-/api/v1/tenants/{name}"))?.expect(200)?.json()?;
         Ok(tenant["release"]["name"].as_str().unwrap_or_default().to_owned())
     };
     assert_eq!((release_of("one")?.as_str(), release_of("two")?.as_str()), ("page@2.0.0", "page@1.0.0"));
-    let id = done["id"].as_str().context("an activation has an id")?;
-    let back = operator.send("POST", &format!("/-/api/v1/activations/{id}/rollback"), None)?;
-    assert!(matches!(back.status, 200 | 201), "{}", back.text());
+    let id = done["id"].as_str().context("a run has an id")?;
+    let back = operator.send("POST", &format!("/-/api/v1/runs/{id}/rollback"), None)?.expect(201)?.json()?;
+    assert_eq!(ended(&operator, &back)?["moved"], json!(1));
     assert_eq!(release_of("one")?, "page@1.0.0");
     Ok(())
 }

@@ -49,6 +49,28 @@ const RULES: &[Rule] = &[
         tests_too: false,
     },
     Rule {
+        // Parts of the library, because both rooms name their own file as it is named.
+        names: &[
+            &["redis", "aio"],
+            &["redis", "cluster"],
+            &["redis", "cluster_async"],
+            &["redis", "sentinel"],
+            &["redis", "Client"],
+            &["redis", "Cmd"],
+            &["redis", "cmd"],
+            &["redis", "pipe"],
+            &["redis", "Value"],
+            &["redis", "RedisError"],
+            &["redis", "AsyncCommands"],
+        ],
+        homes: &[
+            ("host/announce/src/redis.rs", "the channel of a farm"),
+            ("host/cache/src/redis.rs", "the second level of the cache"),
+        ],
+        instead: "announce through rowhouse-announce, keep pages through rowhouse-cache",
+        tests_too: false,
+    },
+    Rule {
         names: &[&["wasmtime"], &["wasmtime_wasi"], &["wasmtime_wasi_http"], &["wasmtime_wasi_io"]],
         homes: &[("host/guest/", "runs guests"), ("host/bindings/", "generated from wit/")],
         instead: "ask rowhouse-guest",
@@ -101,6 +123,7 @@ const RULES: &[Rule] = &[
         names: &[&["SystemTime", "now"], &["UNIX_EPOCH"]],
         homes: &[
             ("host/base/src/clock.rs", "the wall clock"),
+            ("host/cache/src/date.rs", "reads and writes HTTP dates, which are counted from then"),
             ("sdk/rust/", "the guest's own clock, behind the SDK's types"),
         ],
         instead: "use Timestamp::now, or take the time as a parameter",
@@ -126,7 +149,12 @@ const RULES: &[Rule] = &[
             ("host/guest/src/cpu.rs", "the epoch ticker must not depend on the async workers"),
             ("host/data/src/data.rs", "provisioning and removal, which control does few of at a time"),
             ("host/guest/src/guests/prepare.rs", "compiling and loading code, once a release"),
+            (
+                "host/control/src/kept.rs",
+                "writes the snapshot to disk, one at a time, and reads it at the start",
+            ),
             ("host/identity/src/password.rs", "argon2 takes 50 ms of a processor"),
+            ("host/cache/src/cache.rs", "codes a stored body, two at a time"),
         ],
         instead: "use a pool that has a bound",
         tests_too: false,

@@ -13,7 +13,9 @@ use crate::Fault;
 const MAY: &[(&str, &[&str])] = &[
     ("rowhouse-base", &[]),
     ("rowhouse-bindings", &[]),
+    ("rowhouse-announce", &["rowhouse-base"]),
     ("rowhouse-tenant", &["rowhouse-base"]),
+    ("rowhouse-cache", &["rowhouse-base", "rowhouse-tenant"]),
     ("rowhouse-identity", &["rowhouse-base", "rowhouse-tenant"]),
     ("rowhouse-data", &["rowhouse-base", "rowhouse-tenant"]),
     ("rowhouse-guest", &["rowhouse-base", "rowhouse-bindings", "rowhouse-data", "rowhouse-tenant"]),
@@ -23,7 +25,14 @@ const MAY: &[(&str, &[&str])] = &[
     ),
     (
         "rowhouse-front",
-        &["rowhouse-base", "rowhouse-data", "rowhouse-guest", "rowhouse-identity", "rowhouse-tenant"],
+        &[
+            "rowhouse-base",
+            "rowhouse-cache",
+            "rowhouse-data",
+            "rowhouse-guest",
+            "rowhouse-identity",
+            "rowhouse-tenant",
+        ],
     ),
     // A client of the API. Of the tenant crate it has the words alone: names, states, releases.
     ("rowhouse-cli", &["rowhouse-base", "rowhouse-tenant"]),
@@ -31,7 +40,9 @@ const MAY: &[(&str, &[&str])] = &[
     (
         "rowhouse",
         &[
+            "rowhouse-announce",
             "rowhouse-base",
+            "rowhouse-cache",
             "rowhouse-cli",
             "rowhouse-control",
             "rowhouse-data",
@@ -51,7 +62,7 @@ const MAY: &[(&str, &[&str])] = &[
 const LIBRARIES: &[(&str, &[&str])] = &[
     ("anyhow", &["rowhouse", "rowhouse-cli"]),
     ("cap-std", &["rowhouse-data", "rowhouse-guest"]),
-    ("redis", &[]),
+    ("redis", &["rowhouse-announce", "rowhouse-cache"]),
     ("rusqlite", &["rowhouse-data", "rowhouse-sdk"]),
     ("sqlparser", &["rowhouse-data"]),
     ("sqlx", &["rowhouse-control", "rowhouse-data"]),

@@ -2,20 +2,22 @@
 
 use anyhow::Result;
 
-use crate::packages::{NGINX, WRK, provide};
+use crate::packages::{H2LOAD, NGINX, REDIS, VARNISH, WRK, provide};
 use crate::process::{cargo, program, run as start, target};
 use crate::{guests, tools};
 
 pub(crate) const HELP: &str = "\
 Usage: cargo xtask bench [SECTION]... [--quick]
 
-Measures the server against native servers, nginx and `wasmtime serve`, one after the other on this
-machine, and writes TARGET/bench/RESULTS.md. The first run builds everything in release mode.
+Measures the server against native servers, nginx, Varnish and `wasmtime serve`, one after the other on
+this machine, and writes TARGET/bench/RESULTS.md. The first run builds everything in release mode and
+installs what is missing (wrk, h2load, nginx, Varnish, Redis) where that is possible, else names it.
 
 Sections (default: all):
   dynamic  Smallest answers: fast lane, wasi:http 0.2 and 0.3
   sql      A page of 20 rows
-  site     The home page of the shipped site
+  cache    A kept page, from memory and from Redis, over HTTP/1.1 and HTTP/2
+  site     The home page of the shipped site, kept and made for each request
   tenants  Requests spread over 1, 100 and 10,000 tenants
   noisy    A quiet tenant beside each attack
   density  Start time and memory with 0, 1,000 and 10,000 tenants
@@ -29,7 +31,7 @@ Options:
 const WASMTIME: &str = "48.0.8";
 
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
-    let [wrk, nginx] = provide([&WRK, &NGINX])?;
+    let [wrk, h2load, nginx, varnish, redis] = provide([&WRK, &H2LOAD, &NGINX, &VARNISH, &REDIS])?;
     guests::build()?;
     // The whole workspace is selected so that shared dependencies get the same features everywhere.
     let programs = ["--bin", "rowhouse", "--bin", "rowhouse-bench", "--bin", "rowhouse-rival"];
@@ -42,7 +44,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         .args(arguments)
         .env("ROWHOUSE_BENCH_TARGET", target())
         .env("ROWHOUSE_BENCH_WRK", wrk)
+        .env("ROWHOUSE_BENCH_H2LOAD", h2load)
         .env("ROWHOUSE_BENCH_NGINX", nginx)
+        .env("ROWHOUSE_BENCH_VARNISH", varnish)
+        .env("ROWHOUSE_BENCH_REDIS", redis)
         .env("ROWHOUSE_BENCH_WASMTIME", wasmtime);
     start(&mut command)
 }

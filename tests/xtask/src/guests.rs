@@ -32,8 +32,12 @@ const TESTED: &[(&str, &str)] = &[
     ("guest-hello", "hello"),
     ("guest-hello-http02", "hello-http02"),
     ("guest-hello-http03", "hello-http03"),
+    ("guest-kept", "kept"),
     ("guest-page", "page"),
     ("guest-page-http02", "page-http02"),
+    ("guest-steps", "steps"),
+    ("guest-fetch-http03", "fetch-http03"),
+    ("guest-forward", "forward"),
     ("guest-hostile", "hostile"),
     ("guest-hostile-http02", "hostile-http02"),
 ];

@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
 mod bench;
+mod cache_suite;
 mod demo;
 mod foreign;
 mod guests;
@@ -22,11 +23,13 @@ const HELP: &str = "\
 Usage: cargo xtask COMMAND [OPTIONS]
 
 Commands:
-  demo    Build guests and host, then run `rowhouse demo`
-  test    Run every check and every test
-  guests  Build the WebAssembly guests
-  tidy    Check the rules of the house that the compiler can't
-  bench   Measure against native servers and `wasmtime serve`
+  demo         Build guests and host, then run `rowhouse demo`
+  test         Run every check and every test
+  guests       Build the WebAssembly guests
+  services     Provide the servers that the tests use, and keep them
+  cache-suite  Run the public tests of HTTP caches against a site
+  tidy         Check the rules of the house that the compiler can't
+  bench        Measure against native servers and `wasmtime serve`
 
 `cargo xtask COMMAND --help` tells more. Everything is built in CARGO_TARGET_DIR, else in target/.
 ";
@@ -47,6 +50,10 @@ fn main() -> Result<()> {
         "test" => suite::run(&arguments),
         "guests" if help => show(guests::HELP),
         "guests" => guests::run(&arguments),
+        "services" if help => show(services::HELP),
+        "services" => services::run(&arguments),
+        "cache-suite" if help => show(cache_suite::HELP),
+        "cache-suite" => cache_suite::run(&arguments),
         "tidy" if help => show(house::HELP),
         "tidy" => house::run(&arguments),
         "bench" if help => show(bench::HELP),

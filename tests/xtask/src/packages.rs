@@ -10,6 +10,7 @@ use anyhow::{Result, bail};
 use crate::process::{find, program, run};
 
 /// A program, and the Debian package that has it.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Package {
     /// Names the program goes by; the first one found counts.
     pub(crate) programs: &'static [&'static str],
@@ -29,11 +30,28 @@ pub(crate) const WRK: Package =
     Package { programs: &["wrk"], package: "wrk", purpose: "the load of the benchmarks" };
 pub(crate) const NGINX: Package =
     Package { programs: &["nginx"], package: "nginx-light", purpose: "a rival of the benchmarks" };
+pub(crate) const H2LOAD: Package = Package {
+    programs: &["h2load"],
+    package: "nghttp2-client",
+    purpose: "the HTTP/2 load of the benchmarks",
+};
+/// It compiles its configuration: the package brings a C compiler.
+pub(crate) const VARNISH: Package =
+    Package { programs: &["varnishd"], package: "varnish", purpose: "a rival of the benchmarks" };
+pub(crate) const REDIS: Package = Package {
+    programs: &["redis-server", "valkey-server"],
+    package: "redis-server",
+    purpose: "the tests and benchmarks on Redis",
+};
 pub(crate) const PYTHON: Package = Package {
     programs: &["python3"],
     package: "python3-venv",
     purpose: "the guests that another toolchain builds",
 };
+
+pub(crate) const NODE: Package =
+    Package { programs: &["node"], package: "nodejs", purpose: "the cache suite" };
+pub(crate) const NPM: Package = Package { programs: &["npm"], package: "npm", purpose: "the cache suite" };
 
 /// The paths of these programs, in order. Installs what is missing where it may.
 pub(crate) fn provide<const N: usize>(packages: [&Package; N]) -> Result<[PathBuf; N]> {
@@ -80,7 +98,8 @@ fn wish(package: &Package) -> String {
     )
 }
 
-fn rootly() -> bool {
+/// True where this process may do everything.
+pub(crate) fn rootly() -> bool {
     // The owner of a process's own folder in /proc is its effective user.
     #[cfg(target_os = "linux")]
     {

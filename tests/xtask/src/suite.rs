@@ -12,18 +12,20 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::packages::{CHROMEDRIVER, CHROMIUM, provide};
 use crate::process::{cargo, program, run as start, target};
-use crate::{foreign, guests, house, services, tools};
+use crate::services::{SERVICES, Services};
+use crate::{cache_suite, foreign, guests, house, services, tools};
 
 pub(crate) const HELP: &str = "\
 Usage: cargo xtask test [--quick] [-p PACKAGE]... [-- FILTERS OF cargo nextest run]
 
 Runs everything a change must pass: guests, formatting, tidy, clippy, licences, documentation, tests.
 What is missing (chromium, chromedriver, cargo-nextest, cargo-deny, componentize-py) is installed where
-that is possible, else named. PostgreSQL and MariaDB have to be there: those of ROWHOUSE_TEST_POSTGRES and
-ROWHOUSE_TEST_MARIADB, else those on 127.0.0.1, ports 5432 and 3306.
+that is possible, else named. PostgreSQL, MariaDB and Redis are those of ROWHOUSE_TEST_POSTGRES,
+ROWHOUSE_TEST_MARIADB and ROWHOUSE_TEST_REDIS, else those on 127.0.0.1, ports 5432, 3306 and 6379, else
+started in a temporary folder and stopped at the end, from programs that are installed where that is possible.
 
 Options:
-  --quick     Only guests of our own, clippy and tests; no browser is installed
+  --quick     Only guests of our own, clippy and tests; no browser and no Node is installed
   -p PACKAGE  Clippy and tests of this package only (may be repeated)
 ";
 
@@ -163,9 +165,12 @@ fn clippy(options: &Options) -> Result<()> {
 /// Builds what the tests start, then runs them.
 fn tests(report: &mut Report, options: &Options, whole: bool) {
     let mut browser = None;
+    let mut servers = Services::default();
+    let mut caches = None;
     let prepared = report.step("test programs", || {
-        services::find()?;
+        servers = services::provide(&SERVICES, |variable| std::env::var(variable).ok())?;
         if whole {
+            caches = Some(cache_suite::prepare()?);
             browser = Some(provide([&CHROMEDRIVER, &CHROMIUM])?);
         }
         if options.packages.is_empty() {
@@ -183,6 +188,10 @@ fn tests(report: &mut Report, options: &Options, whole: bool) {
         let nextest = tools::cargo_command("nextest", "0.9.143")?;
         let mut command = program(&nextest.to_string_lossy(), &["nextest", "run", "--no-fail-fast"]);
         select(&mut command, options).args(&options.filters);
+        if let Some(caches) = &caches {
+            command.env("ROWHOUSE_TEST_CACHE_SUITE", &caches.folder).env("ROWHOUSE_TEST_NODE", &caches.node);
+        }
+        command.envs(servers.variables.iter().cloned());
         start(name_places(&mut command, browser.as_ref()))
     });
     if options.filters.is_empty() {

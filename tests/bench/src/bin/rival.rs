@@ -2,7 +2,8 @@
 //!
 //! `rowhouse-rival hello|rusqlite|sqlx PORT FOLDER` serves the same answers as the guests `hello` and
 //! `page` on loopback, as fast as this stack goes, and prints `ready` when it listens. It does no more
-//! work than the guests do: the page is queried and rendered for every request.
+//! work than the guests do: the page is queried and rendered for every request. As
+//! `redis PORT FOLDER URL` it renders the page once and keeps it in that Redis under each URL it is asked for.
 #![expect(clippy::print_stdout, reason = "tells that it is ready")]
 
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
 use axum::Router;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use axum::response::Html;
 use axum::routing::get;
 use rowhouse_bench_page::{Article, NOW, QUERY, render, schema};
@@ -21,14 +22,15 @@ type Page = Result<Html<String>, (StatusCode, String)>;
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
-    let [_, kind, port, folder] = arguments.as_slice() else {
-        bail!("usage: rowhouse-rival hello|rusqlite|sqlx PORT FOLDER");
+    let [_, kind, port, folder, rest @ ..] = arguments.as_slice() else {
+        bail!("usage: rowhouse-rival hello|rusqlite|sqlx|redis PORT FOLDER [URL]");
     };
     let file = PathBuf::from(folder).join(format!("{kind}.db"));
     let router = match kind.as_str() {
         "hello" => Router::new().fallback(get(async || "Hello from the fast lane\n")),
         "rusqlite" => with_rusqlite(&file)?,
         "sqlx" => with_sqlx(&file).await?,
+        "redis" => with_redis(&file, rest.first().context("read the URL of Redis")?).await?,
         other => bail!("no rival `{other}`"),
     };
     let port: u16 = port.parse().context("read the port")?;
@@ -104,6 +106,31 @@ async fn sqlx_page(pool: &sqlx::SqlitePool) -> Page {
         .collect::<Result<_, sqlx::Error>>()
         .map_err(fault)?;
     Ok(Html(render(articles)))
+}
+
+/// What a page that is kept in Redis costs at least: one `GET` for each request, on one connection for all.
+async fn with_redis(file: &Path, url: &str) -> Result<Router> {
+    let connection = Mutex::new(fill(file)?);
+    let Ok(Html(page)) = rusqlite_page(&[connection]) else { bail!("the page can't be made") };
+    let page: Arc<str> = page.into();
+    let client = redis::Client::open(url).context("read the URL of Redis")?;
+    let connection = client.get_multiplexed_async_connection().await.context("connect to Redis")?;
+    Ok(Router::new().fallback(get(async move |uri: Uri| redis_page(connection, &uri, &page).await)))
+}
+
+async fn redis_page(
+    mut connection: redis::aio::MultiplexedConnection,
+    uri: &Uri,
+    page: &str,
+) -> Result<([(&'static str, &'static str); 1], Html<Vec<u8>>), (StatusCode, String)> {
+    let key = uri.to_string();
+    let found: Option<Vec<u8>> =
+        redis::cmd("GET").arg(&key).query_async(&mut connection).await.map_err(fault)?;
+    if let Some(body) = found {
+        return Ok(([("cache-status", "redis; hit")], Html(body)));
+    }
+    let () = redis::cmd("SET").arg(&key).arg(page).query_async(&mut connection).await.map_err(fault)?;
+    Ok(([("cache-status", "redis; fwd=uri-miss; stored")], Html(page.as_bytes().to_vec())))
 }
 
 fn fault(error: impl std::fmt::Display) -> (StatusCode, String) {

@@ -5,6 +5,7 @@ use anyhow::Result;
 use crate::Effort;
 use crate::answer::Expected;
 use crate::host::Host;
+use crate::load::Manner;
 use crate::places::Places;
 use crate::rivals;
 use crate::rounds::{Contender, run as rounds};
@@ -45,7 +46,7 @@ pub(super) fn run(places: &Places, effort: Effort, report: &mut Report) -> Resul
         server,
         path: path.to_owned(),
         expected: Expected::new("Hello from ", 20..=40),
-        script: None,
+        manner: Manner::default(),
     };
     let ours = &host.server;
     let figures = rounds(

@@ -6,6 +6,7 @@ use rowhouse_bench_page::MARKER;
 use crate::Effort;
 use crate::answer::Expected;
 use crate::host::Host;
+use crate::load::Manner;
 use crate::places::Places;
 use crate::rivals;
 use crate::rounds::{Contender, run as rounds};
@@ -37,7 +38,7 @@ pub(super) fn run(places: &Places, effort: Effort, report: &mut Report) -> Resul
         server,
         path: path.to_owned(),
         expected: expected.clone(),
-        script: None,
+        manner: Manner::default(),
     };
     let figures = rounds(
         places,

@@ -7,6 +7,7 @@ use anyhow::Result;
 use crate::Effort;
 use crate::answer::Expected;
 use crate::host::Host;
+use crate::load::Manner;
 use crate::places::{Places, write};
 use crate::rounds::{Contender, run as rounds};
 use crate::table::{Goal, Report};
@@ -26,7 +27,7 @@ pub(super) fn run(places: &Places, effort: Effort, report: &mut Report) -> Resul
         server: &host.server,
         path: "/t1/".to_owned(),
         expected: Expected::new("Two hundred articles", 4_000..=6_500),
-        script,
+        manner: Manner { script, ..Manner::default() },
     };
     let figures = rounds(
         places,

@@ -1,7 +1,8 @@
 //! A page of 20 rows on the fast lane: one packed query, one template, about 5 KB.
 //!
 //! It shows what a site costs that asks its database once for a page. The benchmarks compare it with
-//! native servers that render the same page; the tests of migrations and of `query-packed` load it.
+//! native servers that render the same page; the tests of migrations and of `query-packed` load it. Under
+//! [`KEPT`] the same page may be kept by the host, for the benchmarks of the output cache.
 //! Only the wasm build has contents.
 #![cfg(target_family = "wasm")]
 #![expect(unsafe_code, reason = "the generated bindings cross the component boundary")]
@@ -25,10 +26,13 @@ use exports::rowhouse::site::schema::{Guest as Schema, Migration};
 use rowhouse::host::sql::{self, Value};
 use rowhouse_bench_page::{NOW, QUERY, packed, render, schema};
 
+/// The path of the page that may be kept, whatever its query.
+const KEPT: &str = "/kept";
+
 struct Page;
 
 impl Handler for Page {
-    fn handle(_request: Request) -> Response {
+    fn handle(request: Request) -> Response {
         let (status, body) = match sql::query_packed(QUERY, &[Value::Integer(NOW)]) {
             Ok(rows) => {
                 let articles = packed::articles(&rows).expect("the layout of host.wit");
@@ -36,12 +40,18 @@ impl Handler for Page {
             }
             Err(error) => (500, format!("{error:?}")),
         };
-        Response {
-            status,
-            headers: vec![Header { name: "content-type".into(), value: "text/html; charset=utf-8".into() }],
-            body: body.into_bytes(),
+        let mut headers = vec![field("content-type", "text/html; charset=utf-8")];
+        if request.path == KEPT {
+            // As the SDK's `Cache::Exact` says it: by the host for a day at most, by nobody else without a check.
+            headers.push(field("rowhouse-cache-control", "max-age=86400"));
+            headers.push(field("cache-control", "no-cache"));
         }
+        Response { status, headers, body: body.into_bytes() }
     }
+}
+
+fn field(name: &str, value: &str) -> Header {
+    Header { name: name.into(), value: value.into() }
 }
 
 impl Schema for Page {

@@ -1,0 +1,195 @@
+//! What tenants cost on each engine: making them, starting with them, and 200 of them at work.
+//!
+//! With isolation "prefix" there are `ROWHOUSE_BENCH_TENANTS` of them, with "database" only
+//! `ROWHOUSE_BENCH_DATABASES`, because a database takes half a second and 7 MB on PostgreSQL. Servers are those of
+//! the tests; what is made there is removed in the end. In a shared SQLite file, whose whole schema each connection
+//! reads, there are no more than [`IN_ONE_FILE`].
+
+use std::sync::Mutex;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use sqlx::{AssertSqlSafe, Connection as _};
+
+use crate::Effort;
+use crate::answer::agent;
+use crate::host::{Host, in_hands};
+use crate::places::Places;
+use crate::rounds::median;
+use crate::table::Report;
+
+/// Tenants at work at once.
+const ACTIVE: u32 = 200;
+
+/// Visitors of them at once.
+const VISITORS: u32 = 16;
+
+/// Tenants of one SQLite file: it is meant for tens of them.
+const IN_ONE_FILE: u32 = 200;
+
+/// The database that tenants share on a server.
+const SHARED: &str = "rowhouse_bench";
+
+const ENGINES: [&str; 3] = ["sqlite", "postgresql", "mysql"];
+
+pub(super) fn run(places: &Places, effort: Effort, report: &mut Report) -> Result<()> {
+    let (tenants, databases) = if effort.quick { (200, 10) } else { (10_000, 200) };
+    let counts = [
+        ("prefix", number("ROWHOUSE_BENCH_TENANTS", tenants)?),
+        ("database", number("ROWHOUSE_BENCH_DATABASES", databases)?),
+    ];
+    let mut rows = Vec::new();
+    for (isolation, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+        for engine in ENGINES {
+            let count =
+                if (engine, isolation) == ("sqlite", "prefix") { count.min(IN_ONE_FILE) } else { count };
+            println!("    {engine}, {isolation}: {count} tenants");
+            rows.push(measure(places, effort, engine, isolation, count)?);
+        }
+    }
+    report.section(&format!("Engines: the shipped site's tenants, then {ACTIVE} of them at work"));
+    report.rows(
+        &[
+            "engine",
+            "isolation",
+            "tenants",
+            "made a second",
+            "start s",
+            "resident MiB",
+            "at work: answers a second",
+            "most connections",
+            "resident MiB",
+        ],
+        &rows,
+    );
+    Ok(())
+}
+
+/// A number from the environment.
+fn number(variable: &str, default: u32) -> Result<u32> {
+    match std::env::var(variable) {
+        Ok(text) => text.parse().with_context(|| format!("{variable} is a number, not `{text}`")),
+        Err(_unset) => Ok(default),
+    }
+}
+
+fn measure(
+    places: &Places,
+    effort: Effort,
+    engine: &str,
+    isolation: &str,
+    count: u32,
+) -> Result<Vec<String>> {
+    prepare(engine, true)?;
+    let host =
+        Host::start_with(places, &format!("engines-{engine}-{isolation}"), &config(engine, isolation)?)?;
+    host.push(places, "site", "bench-site", "1.0.0")?;
+    let begin = Instant::now();
+    let made = host.create_many("t", count, Some("bench-site@1.0.0"));
+    let rate = f64::from(count) / begin.elapsed().as_secs_f64();
+    let measured = made.and_then(|()| used(places, effort, host, count));
+    // The host is gone then, and with it whoever could remove them.
+    let left = || format!("tenants are left on {engine}, isolation {isolation}");
+    let (host, mut cells) = measured.with_context(left)?;
+    host.remove_many("t", count)?;
+    drop(host);
+    prepare(engine, false)?;
+    let mut row = vec![engine.to_owned(), isolation.to_owned(), count.to_string(), format!("{rate:.1}")];
+    row.append(&mut cells);
+    Ok(row)
+}
+
+/// Starts it again some times, then visits tenants.
+fn used(places: &Places, effort: Effort, mut host: Host, count: u32) -> Result<(Host, Vec<String>)> {
+    let (mut starts, mut resident) = (Vec::new(), Vec::new());
+    for _ in 0..effort.rounds {
+        host = host.restart(places)?;
+        starts.push(host.server.started_in.as_secs_f64());
+        resident.push(host.server.usage()?.resident);
+    }
+    resident.sort_unstable();
+    let asleep = resident.get(resident.len() / 2).copied().unwrap_or_default();
+    let active = ACTIVE.min(count);
+    let visits = active * 10 * effort.seconds;
+    let most = Mutex::new(0);
+    let begin = Instant::now();
+    in_hands(VISITORS, visits, |visit| {
+        let tenant = 1 + visit % active;
+        let answer = agent().get(format!("{}/t{tenant}/", host.server.url())).call();
+        let text = answer.with_context(|| format!("visit t{tenant}"))?.body_mut().read_to_string()?;
+        anyhow::ensure!(text.contains(&format!("Tenant t{tenant}")), "t{tenant} answers {text}");
+        // Every visitor looks now and then: the most that any saw is near the most there were.
+        if visit % 50 == 0 {
+            let open = host.connections("bench")?;
+            let mut most = most.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            *most = open.max(*most);
+        }
+        Ok(())
+    })?;
+    let rate = f64::from(visits) / begin.elapsed().as_secs_f64();
+    let awake = host.server.usage()?.resident;
+    let most = most.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let cells = vec![
+        format!("{:.3}", median(starts.into_iter())),
+        (asleep / 1024).to_string(),
+        format!("{rate:.0}"),
+        most.to_string(),
+        (awake / 1024).to_string(),
+    ];
+    Ok((host, cells))
+}
+
+fn config(engine: &str, isolation: &str) -> Result<String> {
+    let url = match server(engine) {
+        Some(url) => format!("url = \"{}\"\n", in_database(&url, SHARED)?),
+        None => String::new(),
+    };
+    // Only one data server may keep a file for each site, and `local` does where nothing else is said.
+    let name = "bench";
+    if (engine, isolation) == ("sqlite", "database") {
+        return Ok(format!(
+            "[data]\ndefault-server = \"{name}\"\n[data-servers.local]\nengine = \"sqlite\"\nisolation = \"prefix\"\n\
+             [data-servers.{name}]\nengine = \"sqlite\"\n"
+        ));
+    }
+    Ok(format!(
+        "[data]\ndefault-server = \"{name}\"\n[data-servers.{name}]\nengine = \"{engine}\"\n\
+         isolation = \"{isolation}\"\n{url}"
+    ))
+}
+
+/// An administrator's URL; none for the embedded engine.
+fn server(engine: &str) -> Option<String> {
+    let (variable, usual) = match engine {
+        "postgresql" => ("ROWHOUSE_TEST_POSTGRES", "postgres://postgres@127.0.0.1:5432/postgres"),
+        "mysql" => ("ROWHOUSE_TEST_MARIADB", "mysql://root@127.0.0.1:3306/"),
+        _ => return None,
+    };
+    Some(std::env::var(variable).unwrap_or_else(|_unset| usual.to_owned()))
+}
+
+fn in_database(url: &str, database: &str) -> Result<String> {
+    let (place, _database) = url.rsplit_once('/').context("a URL ends with /DATABASE")?;
+    Ok(format!("{place}/{database}"))
+}
+
+/// Makes the shared database anew, or removes it. MySQL's is made by the engine.
+fn prepare(engine: &str, make: bool) -> Result<()> {
+    let Some(url) = server(engine) else { return Ok(()) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let remove = format!("DROP DATABASE IF EXISTS {SHARED}");
+        if engine == "mysql" {
+            let mut db = sqlx::MySqlConnection::connect(&url).await.context("reach MariaDB")?;
+            sqlx::raw_sql(AssertSqlSafe(remove)).execute(&mut db).await?;
+            return Ok(());
+        }
+        let mut db = sqlx::PgConnection::connect(&url).await.context("reach PostgreSQL")?;
+        sqlx::raw_sql(AssertSqlSafe(remove + " WITH (FORCE)")).execute(&mut db).await?;
+        if make {
+            let made = format!("CREATE DATABASE {SHARED}");
+            sqlx::raw_sql(AssertSqlSafe(made)).execute(&mut db).await?;
+        }
+        Ok(())
+    })
+}
