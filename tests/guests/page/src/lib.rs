@@ -2,7 +2,7 @@
 //!
 //! It shows what a site costs that asks its database once for a page. The benchmarks compare it with
 //! native servers that render the same page; the tests of migrations and of `query-packed` load it. Under
-//! [`KEPT`] the same page may be kept by the host, for the benchmarks of the output cache.
+//! `/kept` the same page may be kept by the host, for the benchmarks of the output cache.
 //! Only the wasm build has contents.
 #![cfg(target_family = "wasm")]
 #![expect(unsafe_code, reason = "the generated bindings cross the component boundary")]
