@@ -120,6 +120,8 @@ impl Fill {
         if let Some(candidate) = &start.candidate {
             let (tag, modified) = candidate.page.validators();
             conditions.extend(tag.map(|tag| (IF_NONE_MATCH, tag.clone())));
+            // A date is good to a second: after a change within it, the guest would confirm what is old.
+            let modified = modified.filter(|_| candidate.on_error);
             conditions.extend(modified.map(|modified| (IF_MODIFIED_SINCE, modified.clone())));
         }
         let asked = Timestamp::now();

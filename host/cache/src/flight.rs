@@ -9,6 +9,7 @@ use crate::store::Index;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// How a fill ended.
@@ -33,7 +34,12 @@ type FlightKey = (u64, Box<str>);
 struct Flight {
     primary: Arc<Primary>,
     ended: watch::Receiver<Option<Ended>>,
+    began: Instant,
 }
+
+/// A fill that takes longer is joined by nobody any more; who comes then makes the page again. Its answer may be
+/// streamed to a visitor who reads slowly, or not at all.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The fills that run. No more than the tenants' permits allow.
 #[derive(Debug, Default)]
@@ -63,7 +69,7 @@ impl Flights {
     pub(crate) fn join(self: &Arc<Self>, hash: u64, vary_key: &str, primary: &Arc<Primary>) -> Joined {
         let key = (hash, Box::from(vary_key));
         let mut flights = self.0.lock();
-        if let Some(flight) = flights.get(&key) {
+        if let Some(flight) = flights.get(&key).filter(|flight| flight.began.elapsed() < PATIENCE) {
             return if *flight.primary == **primary {
                 Joined::Follows(Follower(flight.ended.clone()))
             } else {
@@ -71,7 +77,7 @@ impl Flights {
             };
         }
         let (sender, ended) = watch::channel(None);
-        flights.insert(key.clone(), Flight { primary: Arc::clone(primary), ended });
+        flights.insert(key.clone(), Flight { primary: Arc::clone(primary), ended, began: Instant::now() });
         Joined::Leads(Ticket { flights: Arc::clone(self), key, ended: Some(sender) })
     }
 }
@@ -90,8 +96,12 @@ impl Ticket {
 
     fn tell(&mut self, how: Ended) {
         if let Some(sender) = self.ended.take() {
-            // First out of the map: who comes now looks at the store again and leads.
-            self.flights.0.lock().remove(&self.key);
+            // First out of the map: who comes now looks at the store again and leads. Unless another leads there.
+            let mut flights = self.flights.0.lock();
+            if flights.get(&self.key).is_some_and(|flight| flight.ended.same_channel(&sender.subscribe())) {
+                flights.remove(&self.key);
+            }
+            drop(flights);
             sender.send_replace(Some(how));
         }
     }

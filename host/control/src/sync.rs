@@ -81,11 +81,12 @@ impl Reconciler {
         let mut shared = self.shared(&news.changed).await?;
         let changed: Vec<Arc<Tenant>> =
             news.changed.iter().map(|row| self.tenant_with(row, &mut shared)).collect();
-        for release in shared.releases.values() {
-            self.make_ready(release.digest).await;
-        }
+        // Before anything that takes time: who was signed out must not stay signed in while a module is compiled.
         if news.people_changed {
             self.identity.forget_all();
+        }
+        for release in shared.releases.values() {
+            self.make_ready(release.digest).await;
         }
         let base = if news.whole { snapshot.emptied() } else { Snapshot::clone(&snapshot) };
         self.directory.replace(base.with_changes(news.generation, changed, news.removed));

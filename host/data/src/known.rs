@@ -7,6 +7,7 @@
 //! Invariants: what was read before a tenant's versions became unknown is not kept after it (epochs); forgetting
 //! is always safe, so that the map may be small.
 
+use crate::SqlError;
 use lru::LruCache;
 use parking_lot::Mutex;
 use rowhouse_base::id::TenantId;
@@ -40,13 +41,17 @@ pub(crate) struct Known {
     trusted_forever: std::sync::atomic::AtomicBool,
 }
 
+/// One load of a tenant's versions at a time: when the last one began, and what came of it. It holds for everybody who
+/// asked before that moment.
+pub(crate) type Turn = tokio::sync::Mutex<Option<(Instant, Result<Arc<Versions>, SqlError>)>>;
+
 struct State {
     tenants: LruCache<TenantId, Entry>,
     /// Counts in all entries together.
     counts: usize,
     /// Commits whose outcome is open.
     open: HashMap<TenantId, u32>,
-    turns: HashMap<TenantId, Weak<tokio::sync::Mutex<()>>>,
+    turns: HashMap<TenantId, Weak<Turn>>,
     pruned: HashSet<TenantId>,
     epoch: u64,
 }
@@ -117,7 +122,7 @@ impl Known {
     }
 
     /// One load of a tenant at a time.
-    pub(crate) fn turn(&self, tenant: TenantId) -> Arc<tokio::sync::Mutex<()>> {
+    pub(crate) fn turn(&self, tenant: TenantId) -> Arc<Turn> {
         let mut state = self.state.lock();
         if let Some(turn) = state.turns.get(&tenant).and_then(Weak::upgrade) {
             return turn;
@@ -125,7 +130,7 @@ impl Known {
         if state.turns.len() > SPARE_TURNS {
             state.turns.retain(|_, turn| turn.strong_count() > 0);
         }
-        let turn = Arc::new(tokio::sync::Mutex::new(()));
+        let turn = Arc::new(Turn::default());
         state.turns.insert(tenant, Arc::downgrade(&turn));
         turn
     }

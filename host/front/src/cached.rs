@@ -19,8 +19,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 type Answer = Response<OutgoingBody>;
+/// Reading versions takes a round trip. A database that takes longer is left to the guest, which waits in its
+/// tenant's queue.
+const VERSIONS: Duration = Duration::from_secs(1);
+
 type Answered = Result<Answer, GuestError>;
 
 /// Who makes a site's answers. Clones are cheap.
@@ -83,9 +88,13 @@ impl Pages {
         if !matches!(*method, Method::GET | Method::HEAD) {
             return None;
         }
-        match Box::pin(self.data.versions(tenant)).await {
-            Ok(versions) => Some(versions),
-            Err(error) => {
+        match tokio::time::timeout(VERSIONS, Box::pin(self.data.versions(tenant))).await {
+            Ok(Ok(versions)) => Some(versions),
+            Err(_elapsed) => {
+                tracing::warn!(tenant = %tenant.name, "the tenant's versions take too long to read");
+                None
+            }
+            Ok(Err(error)) => {
                 tracing::warn!(tenant = %tenant.name, error = %Chain(&error), "read the tenant's versions");
                 None
             }

@@ -33,6 +33,11 @@ pub enum InvalidRequest {
 }
 
 impl Facts {
+    /// Host and port as the visitor used them.
+    pub(crate) fn authority(&self) -> &str {
+        self.origin.split_once("://").map_or("", |(_scheme, authority)| authority)
+    }
+
     pub(crate) fn read(
         request: &http::Request<Incoming>,
         scheme: &str,
@@ -45,13 +50,13 @@ impl Facts {
             (None, None) => {
                 let mut fields = request.headers().get_all(header::HOST).iter();
                 let field = fields.next().ok_or(InvalidRequest::NoHost)?;
-                // Two hosts are two meanings; somebody in front may have believed the other one (RFC 9112, 3.2).
-                if fields.next().is_some() {
-                    return Err(InvalidRequest::HostField);
-                }
                 field.to_str().map_err(|_not_text| InvalidRequest::HostField)?
             }
         };
+        if request.headers().get_all(header::HOST).iter().nth(1).is_some() {
+            // Two hosts are two meanings; somebody in front may have believed the other one (RFC 9112, 3.2).
+            return Err(InvalidRequest::HostField);
+        }
         let host = Hostname::from_authority(authority)?;
         let scheme = arrival.scheme.unwrap_or(scheme);
         let origin = format!("{scheme}://{authority}");

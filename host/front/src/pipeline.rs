@@ -58,6 +58,11 @@ pub struct Front {
 
 type Request = http::Request<Incoming>;
 
+/// True for what belongs to the host on every site. The console's cookie is sent to all of it, `/-` itself included.
+fn is_hosts(path: &str) -> bool {
+    path.strip_prefix("/-").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 impl Front {
     /// Answers a request. Never fails: what goes wrong is an answer too.
     pub(crate) async fn handle(&self, mut request: Request, peer: IpAddr) -> Answer {
@@ -67,9 +72,8 @@ impl Front {
             Ok(facts) => facts,
             Err(problem) => return reply::invalid(&problem),
         };
-        if let Some(authority) = &arrival.authority {
-            proxies::adopt(&mut request, authority);
-        }
+        // One meaning of the host for all that follows: what resolves, what pages are kept under, what guests see.
+        proxies::adopt(&mut request, facts.authority());
         let line = AccessLine::of(&request);
         let (version, is_missing) = (request.version(), self.config.mark.is_missing(request.headers()));
         let found = self.resolve(&facts, request.uri().path()).await;
@@ -174,7 +178,7 @@ impl Front {
 
     async fn site(&self, facts: &Facts, tenant: Arc<Tenant>, request: Request, base_path: String) -> Answer {
         let path = request.uri().path();
-        if path.starts_with("/-/")
+        if is_hosts(path)
             && let Some(answer) = self.probe(path)
         {
             return answer;
@@ -186,7 +190,7 @@ impl Front {
         }
         let scope = Scope::Tenant(tenant.id);
         let cookies = visitor::session_cookies(request.headers());
-        if path.starts_with("/-/") {
+        if is_hosts(path) {
             return self.desk(facts, &tenant, request, &base_path, cookies.as_deref()).await;
         }
         // Without a session there is nothing that another site could act with.
@@ -202,6 +206,8 @@ impl Front {
         }
         let visitor = Visitor { origin: facts.origin.clone(), base_path, user };
         let body = body.map_err(|error| BodyError::Visitor(error.to_string())).boxed_unsync();
+        // Before the cache sees them: a page must not depend on a field that its guest is not shown.
+        rowhouse_guest::strip_fields(&mut parts.headers);
         match self.pages.answer(Wish { tenant: Arc::clone(&tenant), visitor, parts, body }).await {
             Ok(answer) => answer,
             Err(problem) => reply::guest_error(facts.id, &tenant, &problem),

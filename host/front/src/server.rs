@@ -53,6 +53,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// The queue is empty where nobody comes out of it for so long: the runtime hears of a connection within a millisecond.
 const LAST_LOOK: Duration = Duration::from_millis(20);
+/// And how long all of these looks may take: some times as long as a full queue needs.
+const LAST_LOOKS: Duration = Duration::from_millis(300);
 
 /// Serves until `stop` is done, then finishes what is in flight.
 pub async fn serve(
@@ -79,8 +81,12 @@ pub async fn serve(
             served.connection(accepted);
         }
     }
-    // Who is in the system's queue has a connection already and would lose it with the listener.
-    while let Ok(Some(accepted)) = tokio::time::timeout(LAST_LOOK, accept(&listener, &places)).await {
+    // Who is in the system's queue has a connection already and would lose it with the listener. Visitors who go on
+    // coming must not keep the server from ending.
+    let last = tokio::time::Instant::now() + LAST_LOOKS;
+    while tokio::time::Instant::now() < last
+        && let Ok(Some(accepted)) = tokio::time::timeout(LAST_LOOK, accept(&listener, &places)).await
+    {
         served.connection(accepted);
     }
     let graceful = served.graceful;
@@ -127,6 +133,9 @@ impl Served {
             } else {
                 peer.ip()
             };
+            if tokio::time::timeout(header_timeout, begins(&stream)).await != Ok(true) {
+                return;
+            }
             let service = service_fn(move |request: http::Request<Incoming>| {
                 let front = Arc::clone(&front);
                 async move { Ok::<_, Infallible>(answer(&front, request, peer).await) }
@@ -138,6 +147,31 @@ impl Served {
             }
             drop(place);
         });
+    }
+}
+
+/// How an HTTP/2 connection begins.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Between two looks at a connection that has begun like HTTP/2 and said no more.
+const PEEK_PAUSE: Duration = Duration::from_millis(10);
+
+/// Waits until a connection has said which protocol it speaks: before that, no timer of the protocols runs. False
+/// where it ended first.
+async fn begins(stream: &TcpStream) -> bool {
+    let mut start = [0; PREFACE.len()];
+    loop {
+        match stream.peek(&mut start).await {
+            Ok(0) | Err(_) => return false,
+            Ok(read) => {
+                let said = start.get(..read).unwrap_or_default();
+                if read == PREFACE.len() || !PREFACE.starts_with(said) {
+                    return true;
+                }
+            }
+        }
+        // What is there already makes the next look return at once.
+        tokio::time::sleep(PEEK_PAUSE).await;
     }
 }
 

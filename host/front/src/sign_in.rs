@@ -18,9 +18,13 @@ use rowhouse_base::secret::Secret;
 use rowhouse_identity::{ChangeError, Identity, Scope, SignInError, SignedIn, cookie};
 use rowhouse_tenant::Tenant;
 use std::collections::HashMap;
+use std::time::Duration;
 
 /// A name, two passwords and an address fit many times over.
 const FORM_BYTES: usize = 16 << 10;
+
+/// A form of that size takes a moment, on a slow line some seconds.
+const FORM_TIME: Duration = Duration::from_secs(30);
 
 /// Where the forms stand.
 pub(crate) struct Desk<'a> {
@@ -114,7 +118,8 @@ impl Desk<'_> {
         let within = |wish: &&str| {
             wish.strip_prefix(self.base_path).is_some_and(|rest| rest.starts_with('/'))
                 && !wish.starts_with("//")
-                && !wish.contains(['\\', '\r', '\n'])
+                // Browsers leave control characters out, and what is left may lead elsewhere.
+                && !wish.contains(|letter: char| letter == '\\' || letter.is_control())
         };
         wish.filter(within).map_or_else(|| self.landing.clone(), str::to_owned)
     }
@@ -319,6 +324,7 @@ fn parse(text: &[u8]) -> HashMap<String, String> {
 }
 
 async fn read_form(request: Request) -> Option<HashMap<String, String>> {
-    let body: Bytes = Limited::new(request.into_body(), FORM_BYTES).collect().await.ok()?.to_bytes();
+    let body = Limited::new(request.into_body(), FORM_BYTES).collect();
+    let body: Bytes = tokio::time::timeout(FORM_TIME, body).await.ok()?.ok()?.to_bytes();
     Some(parse(&body))
 }

@@ -11,12 +11,11 @@ use rowhouse_identity::{Identity, Scope, SignedIn, cookie, csrf};
 pub(crate) fn session_cookies(headers: &HeaderMap) -> Option<String> {
     let mut all = String::new();
     for field in headers.get_all(header::COOKIE) {
-        if let Ok(text) = field.to_str() {
-            if !all.is_empty() {
-                all.push_str("; ");
-            }
-            all.push_str(text);
+        if !all.is_empty() {
+            all.push_str("; ");
         }
+        // A cookie of a guest's own may hold any bytes: the session beside it counts, and is hidden, all the same.
+        all.push_str(&String::from_utf8_lossy(field.as_bytes()));
     }
     cookie::is_present(&all).then_some(all)
 }
@@ -74,7 +73,7 @@ pub(crate) fn hide_session(headers: &mut HeaderMap, cookies: &str) {
         .collect();
     headers.remove(header::COOKIE);
     if !kept.is_empty()
-        && let Ok(value) = HeaderValue::from_str(&kept.join("; "))
+        && let Ok(value) = HeaderValue::from_bytes(kept.join("; ").as_bytes())
     {
         headers.insert(header::COOKIE, value);
     }
@@ -111,6 +110,19 @@ mod tests {
         hide_session(&mut headers, &cookies);
         let left: Vec<_> = headers.get_all(header::COOKIE).iter().collect();
         assert_eq!(left, ["a=1; b=2"]);
+    }
+
+    #[test]
+    fn a_session_beside_other_bytes_is_hidden_too() {
+        for odd in [&b"x=\xc3\xa9; rowhouse_session=secret"[..], b"rowhouse_session=secret; x=\xff\xfe"] {
+            let mut headers = HeaderMap::new();
+            headers.append(header::COOKIE, HeaderValue::from_bytes(odd).unwrap());
+            let cookies = session_cookies(&headers).unwrap();
+            hide_session(&mut headers, &cookies);
+            for left in headers.get_all(header::COOKIE) {
+                assert!(!String::from_utf8_lossy(left.as_bytes()).contains("secret"), "{left:?}");
+            }
+        }
     }
 
     #[test]

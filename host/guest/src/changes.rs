@@ -10,6 +10,7 @@ use rowhouse_data::Data;
 use rowhouse_tenant::Tenant;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What one piece of work changed. Shared by the store and those who watch over its end.
 pub(crate) struct Changes {
@@ -39,14 +40,33 @@ impl Changes {
         let mut pending = Pending { changes: self, subjects: taken.into_iter().collect() };
         match self.data.move_subjects(&self.tenant, &pending.subjects).await {
             Ok(()) => {}
-            // What can't be written to the database can't be told to other servers either; this one doubts
-            // what it knows, and pages made from the tenant's data fail like every statement of it.
+            // Another writer holds the database, or it is away: the answer leaves, and a task goes on trying.
             Err(error) => {
-                tracing::error!(tenant = %self.tenant.name, error = %Chain(&error), "tell what a guest changed");
+                tracing::warn!(tenant = %self.tenant.name, error = %Chain(&error), "tell what a guest changed");
+                let subjects = std::mem::take(&mut pending.subjects);
+                let again = try_again(Arc::clone(&self.data), Arc::clone(&self.tenant), subjects);
+                drop(rowhouse_base::tasks::spawn("guest-changes", again));
             }
         }
         pending.subjects.clear();
     }
+}
+
+/// Between attempts: the first pause, doubled each time. Ten of them are about eight minutes.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const ATTEMPTS: u32 = 10;
+
+/// Makes changes known that could not be at once.
+async fn try_again(data: Arc<Data>, tenant: Arc<Tenant>, subjects: Vec<Subject>) {
+    let mut pause = FIRST_PAUSE;
+    for _attempt in 0..ATTEMPTS {
+        tokio::time::sleep(pause).await;
+        pause = pause.saturating_mul(2);
+        if data.move_subjects(&tenant, &subjects).await.is_ok() {
+            return;
+        }
+    }
+    tracing::error!(tenant = %tenant.name, "pages may be older than what a guest changed: flush the site's pages");
 }
 
 /// Notes its subjects again where it is dropped with any.

@@ -28,6 +28,7 @@ pub use engine::EngineFacts;
 pub use error::{GuestError, LimitHit};
 pub use guests::Guests;
 pub use invoke::body::{BodyError, RequestBody, ResponseBody};
+pub use invoke::fields::strip_fields;
 pub use invoke::{Call, Reply, Usage};
 pub use module::check::{Faults, Lane, ModuleFacts};
 pub use store::{SignedInUser, Visitor};

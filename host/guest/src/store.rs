@@ -240,6 +240,9 @@ impl GuestState {
     /// Lets go of everything that belongs to the request that was answered.
     pub(crate) fn end_request(&mut self) {
         self.scope = None;
+        if let Some(files) = &mut self.files {
+            files.rest();
+        }
         self.outgoing.end();
     }
 

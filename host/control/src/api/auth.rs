@@ -46,8 +46,8 @@ fn bearer(value: &str) -> Option<&str> {
 
 async fn by_cookie(parts: &Parts, control: &Control) -> Result<Operator, Problem> {
     // HTTP/2 may split the field.
-    let cookies: Vec<&str> =
-        parts.headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).collect();
+    let cookies: Vec<_> =
+        parts.headers.get_all(COOKIE).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
     let cookies = cookies.join("; ");
     if !cookie::is_present(&cookies) {
         return Err(unauthorised("a token or a session is needed"));

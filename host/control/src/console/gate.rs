@@ -70,7 +70,8 @@ pub(super) async fn pass(State(gate): State<Gate>, mut request: Request, next: N
 
 /// The `Cookie` field; HTTP/2 may split it.
 fn cookies(request: &Request) -> String {
-    let fields = request.headers().get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let fields =
+        request.headers().get_all(COOKIE).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
     fields.collect::<Vec<_>>().join("; ")
 }
 

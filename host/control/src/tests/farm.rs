@@ -122,8 +122,13 @@ async fn servers_that_start_at_once_make_one_first_user() {
         control.recover().await.unwrap();
         (control, first)
     };
-    let (one, two, three) = tokio::join!(start(), start(), start());
-    let started = [one, two, three];
+    // A file belongs to one server at a time: there they start one after the other.
+    let started = if Engine::current() == Engine::Sqlite {
+        [start().await, start().await, start().await]
+    } else {
+        let (one, two, three) = tokio::join!(start(), start(), start());
+        [one, two, three]
+    };
     let seen = started.iter().filter(|(_, first)| first.admin.is_some()).count();
     assert_eq!(seen, 1, "one password is shown once");
     for (control, first) in &started {

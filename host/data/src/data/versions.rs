@@ -11,6 +11,7 @@ use rowhouse_base::id::TenantId;
 use rowhouse_base::{Subject, Versions, tasks};
 use rowhouse_tenant::Tenant;
 use std::sync::Arc;
+use std::time::Instant;
 
 impl Data {
     /// The versions of a tenant where they are known and may be trusted. Waits for nothing.
@@ -27,11 +28,25 @@ impl Data {
         if let Some(known) = self.known.get(tenant.id) {
             return Ok(known);
         }
+        let asked = Instant::now();
         let turn = self.known.turn(tenant.id);
-        let _turn = turn.lock().await;
+        let mut last = turn.lock().await;
         if let Some(known) = self.known.get(tenant.id) {
             return Ok(known);
         }
+        // What was read since this was asked is good for it, whether it may be remembered or not.
+        if let Some((began, outcome)) = &*last
+            && *began >= asked
+        {
+            return outcome.clone();
+        }
+        let began = Instant::now();
+        let outcome = self.load_versions(tenant).await;
+        *last = Some((began, outcome.clone()));
+        outcome
+    }
+
+    async fn load_versions(&self, tenant: &Arc<Tenant>) -> Result<Arc<Versions>, SqlError> {
         let engine = self.engines.of(tenant)?;
         let loading = self.known.begin(tenant.id);
         let (counts, lines) = engine.versions(tenant).await?;

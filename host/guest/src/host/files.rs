@@ -28,18 +28,24 @@ type Entries = Resource<types::DirectoryEntryStream>;
 pub(crate) struct FilesMeterSlot {
     meter: Arc<FilesMeter>,
     trace: Option<Arc<Trace>>,
-    changes: Arc<Changes>,
+    changes: Option<Arc<Changes>>,
 }
 
 impl FilesMeterSlot {
     pub(crate) fn new(meter: Arc<FilesMeter>, errand: &Errand) -> Self {
-        Self { meter, trace: errand.trace.clone(), changes: Arc::clone(&errand.changes) }
+        Self { meter, trace: errand.trace.clone(), changes: Some(Arc::clone(&errand.changes)) }
     }
 
     /// Belongs to the next request from now on.
     pub(crate) fn renew(&mut self, errand: &Errand) {
         self.trace.clone_from(&errand.trace);
-        self.changes = Arc::clone(&errand.changes);
+        self.changes = Some(Arc::clone(&errand.changes));
+    }
+
+    /// Belongs to no request until the next one.
+    pub(crate) fn rest(&mut self) {
+        self.trace = None;
+        self.changes = None;
     }
 
     fn reads(&self) {
@@ -49,7 +55,9 @@ impl FilesMeterSlot {
     }
 
     fn writes(&self) {
-        self.changes.note(Subject::files());
+        if let Some(changes) = &self.changes {
+            changes.note(Subject::files());
+        }
     }
 }
 

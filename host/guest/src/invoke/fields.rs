@@ -30,6 +30,12 @@ fn nominated(fields: &HeaderMap) -> Vec<HeaderName> {
         .collect()
 }
 
+/// Takes from a request what no guest is shown: fields that belong to its connection, and those that its
+/// `Connection` field names.
+pub fn strip_fields(fields: &mut HeaderMap) {
+    strip(fields, false);
+}
+
 /// Takes connection-level fields away, and with an answer the length, which the host sets itself.
 pub(crate) fn strip(fields: &mut HeaderMap, is_answer: bool) {
     let doomed: Vec<HeaderName> = fields

@@ -180,7 +180,7 @@ impl Control {
             if items.is_empty() {
                 break;
             }
-            self.learn_targets(&items, &mut targets).await;
+            self.learn_targets(&items, &mut targets).await?;
             let (settled, mut heavy) = self.sort_items(items, &targets, back).await?;
             self.record_outcomes(lease, settled, &targets).await?;
             while !heavy.is_empty() {
@@ -201,7 +201,7 @@ impl Control {
     }
 
     /// Makes the releases ready that these tenants get.
-    async fn learn_targets(&self, items: &[ItemRow], targets: &mut Targets) {
+    async fn learn_targets(&self, items: &[ItemRow], targets: &mut Targets) -> Result<(), Halt> {
         for item in items {
             if targets.contains_key(&item.to) {
                 continue;
@@ -210,8 +210,15 @@ impl Control {
                 Ok(release) => self.reconciler.prepare(release.digest).await.map(|()| Arc::new(release)),
                 Err(error) => Err(error),
             };
-            targets.insert(item.to.clone(), target.map_err(|error| Chain(&error).to_string()));
+            let target = match target {
+                // No fault of the release: the run is given back, and goes on when the database is there.
+                Err(error @ ControlError::Database(_)) => return Err(Halt::Failed(error)),
+                Err(error) => Err(Chain(&error).to_string()),
+                Ok(release) => Ok(release),
+            };
+            targets.insert(item.to.clone(), target);
         }
+        Ok(())
     }
 
     /// Tells those whose end is known without their database from those that have to be migrated. A rollback
