@@ -35,6 +35,10 @@ impl OutputCache for CachePort {
         let site = Site { tenant: tenant.id, revision: tenant.revision, digest: release.digest };
         self.0.forget_uri(site, place.origin, place.base_path, place.path);
     }
+
+    fn forget_tenant(&self, tenant: TenantId) {
+        self.0.drop_tenant(tenant);
+    }
 }
 
 /// What there is to measure besides tenants.

@@ -3,6 +3,10 @@
 
 use std::future::Future;
 use std::time::Duration;
+use thread_priority::ThreadPriority;
+use thread_priority::unix::{
+    NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
+};
 use tokio::task::JoinHandle;
 
 /// Starts a task that is meant to run until the server stops. Its end by panic is logged as an error
@@ -29,11 +33,22 @@ pub fn thread_cpu() -> Duration {
     Duration::new(seconds, u32::try_from(now.tv_nsec).unwrap_or(0))
 }
 
-/// Lowers the calling thread's priority for good. Where the system refuses, the thread runs on as it is:
-/// slower neighbours, but nothing breaks.
+/// Lowers the calling thread's priority for good, for work that the server itself waits for: it gets a small share
+/// of a busy machine. Where the system refuses, the thread runs on as it is: slower neighbours, but nothing breaks.
 pub fn lower_priority() {
     // On Linux priorities belong to threads, and `None` names the calling one.
     if let Err(error) = rustix::process::setpriority_process(None, 19) {
         tracing::warn!(%error, "keep a background thread at normal priority");
+    }
+}
+
+/// Has the calling thread run only where nothing else wants the core, for good. Unlike the lowest of the usual
+/// priorities, which keeps a core to the end of its slice of some milliseconds, it gives way the moment another
+/// thread wakes. Where the system refuses, [`lower_priority`] has to do.
+pub fn run_when_idle() {
+    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle) {
+        tracing::warn!(?error, "no idle scheduling for a background thread");
+        lower_priority();
     }
 }

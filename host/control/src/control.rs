@@ -6,7 +6,7 @@ use crate::link::Link;
 use crate::ports::{OutputCache, SiteModules, TenantData};
 use crate::services::{Claims, Standing};
 use crate::store::{ControlUrl, DatabaseError, Store};
-use crate::sync::Reconciler;
+use crate::sync::{Parts, Reconciler};
 use rowhouse_base::announce::{Alone, Announce};
 use rowhouse_base::id::ServerId;
 use rowhouse_base::{DataServerName, Limits, tasks};
@@ -182,15 +182,16 @@ impl Control {
         };
         let identity =
             Arc::new(Identity::new(Arc::new(store.clone()), config.hash_cost, config.sign_in_limits)?);
-        let reconciler = Reconciler::new(
-            store.clone(),
-            Arc::clone(&directory),
-            Arc::clone(&modules),
-            Arc::clone(&identity),
-            Arc::new(config.limits.clone()),
-            Arc::clone(&link),
-            Arc::clone(&keeper),
-        );
+        let reconciler = Reconciler::new(Parts {
+            store: store.clone(),
+            directory: Arc::clone(&directory),
+            modules: Arc::clone(&modules),
+            cache: Arc::clone(&cache),
+            identity: Arc::clone(&identity),
+            limits: Arc::new(config.limits.clone()),
+            link: Arc::clone(&link),
+            keeper: Arc::clone(&keeper),
+        });
         if let Some(error) = error {
             if !reconciler.load_kept().await {
                 return Err(error.into());

@@ -249,6 +249,9 @@ pub trait OutputCache: Send + Sync {
     /// Forgets one page with all its variants, here and in the level that servers share. Other servers' memory keeps
     /// what it has.
     fn forget(&self, tenant: &Tenant, place: PagePlace<'_>);
+
+    /// Lets go of everything of a tenant that is gone, its counts too.
+    fn forget_tenant(&self, tenant: TenantId);
 }
 
 /// How a measured number behaves.

@@ -226,6 +226,10 @@ impl OutputCache for Rooms {
         let PagePlace { origin, base_path, path } = place;
         self.calls.lock().push(format!("forgotten {} {origin} {base_path} {path}", tenant.name));
     }
+
+    fn forget_tenant(&self, tenant: TenantId) {
+        self.cached.lock().remove(&tenant);
+    }
 }
 
 /// A control plane with a database of its own, gone with it.

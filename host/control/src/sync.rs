@@ -8,7 +8,7 @@
 use crate::error::ControlError;
 use crate::kept::Keeper;
 use crate::link::Link;
-use crate::ports::SiteModules;
+use crate::ports::{OutputCache, SiteModules};
 use crate::store::{DatabaseError, Store, TenantRow};
 use parking_lot::Mutex;
 use rowhouse_base::{Chain, Digest, Limits, TenantName};
@@ -22,13 +22,7 @@ use std::time::Duration;
 const LOOK: Duration = Duration::from_secs(5);
 
 pub(crate) struct Reconciler {
-    store: Store,
-    directory: Arc<Directory>,
-    modules: Arc<dyn SiteModules>,
-    identity: Arc<Identity>,
-    limits: Arc<Limits>,
-    link: Arc<Link>,
-    keeper: Arc<Keeper>,
+    parts: Parts,
     /// One at a time; also who comes second finds the work done.
     turn: tokio::sync::Mutex<()>,
     /// Modules that tenants run but that could not be made ready; tried again at each turn.
@@ -53,18 +47,21 @@ impl Shared {
     }
 }
 
+/// What a turn reads and brings up to date.
+pub(crate) struct Parts {
+    pub(crate) store: Store,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) modules: Arc<dyn SiteModules>,
+    pub(crate) cache: Arc<dyn OutputCache>,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) link: Arc<Link>,
+    pub(crate) keeper: Arc<Keeper>,
+}
+
 impl Reconciler {
-    pub(crate) fn new(
-        store: Store,
-        directory: Arc<Directory>,
-        modules: Arc<dyn SiteModules>,
-        identity: Arc<Identity>,
-        limits: Arc<Limits>,
-        link: Arc<Link>,
-        keeper: Arc<Keeper>,
-    ) -> Self {
-        let turn = tokio::sync::Mutex::new(());
-        Self { store, directory, modules, identity, limits, link, keeper, turn, unready: Mutex::default() }
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self { parts, turn: tokio::sync::Mutex::new(()), unready: Mutex::default() }
     }
 
     /// One turn. Cancel-safe: the snapshot is swapped at the end or not at all.
@@ -72,44 +69,51 @@ impl Reconciler {
         let _turn = self.turn.lock().await;
         let current = self.generation().await?;
         self.retry().await;
-        let snapshot = self.directory.snapshot();
+        let snapshot = self.parts.directory.snapshot();
         let applied = snapshot.generation();
         if current == applied {
             return Ok(());
         }
-        let news = self.store.news(applied).await?;
+        let news = self.parts.store.news(applied).await?;
         let mut shared = self.shared(&news.changed).await?;
         let changed: Vec<Arc<Tenant>> =
             news.changed.iter().map(|row| self.tenant_with(row, &mut shared)).collect();
         // Before anything that takes time: who was signed out must not stay signed in while a module is compiled.
         if news.people_changed {
-            self.identity.forget_all();
+            self.parts.identity.forget_all();
         }
         for release in shared.releases.values() {
             self.make_ready(release.digest).await;
         }
         let base = if news.whole { snapshot.emptied() } else { Snapshot::clone(&snapshot) };
-        self.directory.replace(base.with_changes(news.generation, changed, news.removed));
-        self.link.applied();
-        self.keeper.changed();
+        let mut gone = news.removed.clone();
+        let next = base.with_changes(news.generation, changed, news.removed);
+        if news.whole {
+            let known = snapshot.tenants().map(|tenant| tenant.id);
+            gone.extend(known.filter(|id| next.by_id(*id).is_none()));
+        }
+        self.parts.directory.replace(next);
+        gone.into_iter().for_each(|tenant| self.parts.cache.forget_tenant(tenant));
+        self.parts.link.applied();
+        self.parts.keeper.changed();
         Ok(())
     }
 
     /// The generation as of now; also what says whether the control database is there.
     async fn generation(&self) -> Result<u64, ControlError> {
-        match tokio::time::timeout(LOOK, self.store.generation()).await {
+        match tokio::time::timeout(LOOK, self.parts.store.generation()).await {
             Ok(Ok(generation)) => {
-                self.link.answered();
+                self.parts.link.answered();
                 Ok(generation)
             }
             Ok(Err(error)) => {
                 if error.is_transient() {
-                    self.link.lost();
+                    self.parts.link.lost();
                 }
                 Err(error.into())
             }
             Err(_elapsed) => {
-                self.link.lost();
+                self.parts.link.lost();
                 Err(DatabaseError::Away.into())
             }
         }
@@ -119,8 +123,8 @@ impl Reconciler {
     /// database. False where there is none.
     pub(crate) async fn load_kept(&self) -> bool {
         let _turn = self.turn.lock().await;
-        let snapshot = self.directory.snapshot();
-        let Some(kept) = self.keeper.load(&self.limits).await else { return false };
+        let snapshot = self.parts.directory.snapshot();
+        let Some(kept) = self.parts.keeper.load(&self.parts.limits).await else { return false };
         let digests: HashSet<Digest> = kept
             .tenants
             .iter()
@@ -128,20 +132,20 @@ impl Reconciler {
             .map(|release| release.digest)
             .collect();
         for digest in digests {
-            if !self.modules.is_ready(&digest) && !self.modules.load_cached(digest).await {
+            if !self.parts.modules.is_ready(&digest) && !self.parts.modules.load_cached(digest).await {
                 tracing::warn!(%digest, "a module is not compiled here: its sites wait for the control database");
                 self.unready.lock().insert(digest);
             }
         }
         let base = snapshot.emptied();
-        self.directory.replace(base.with_changes(kept.generation, kept.tenants, []));
+        self.parts.directory.replace(base.with_changes(kept.generation, kept.tenants, []));
         true
     }
 
     /// Makes the base host lead to the tenant of this name.
     pub(crate) async fn lead_to(&self, name: TenantName) {
         let _turn = self.turn.lock().await;
-        self.directory.replace(self.directory.snapshot().leading_to(name));
+        self.parts.directory.replace(self.parts.directory.snapshot().leading_to(name));
     }
 
     /// The releases of these tenants, with their policies.
@@ -149,7 +153,7 @@ impl Reconciler {
         let mut shared = Shared::default();
         for release in rows.iter().filter_map(|row| row.release.as_ref()) {
             if !shared.releases.contains_key(&release.name) {
-                let reuse = self.store.reuse_of(&release.name).await?;
+                let reuse = self.parts.store.reuse_of(&release.name).await?;
                 let whole = Arc::new(ReleaseRef { reuse, ..release.clone() });
                 shared.releases.insert(release.name.clone(), whole);
             }
@@ -181,7 +185,7 @@ impl Reconciler {
             release,
             data_server: row.data_server.clone(),
             revision: row.revision,
-            limits: Arc::clone(&self.limits),
+            limits: Arc::clone(&self.parts.limits),
         })
     }
 
@@ -208,11 +212,19 @@ impl Reconciler {
 
     /// Makes a module ready to serve, from compiled code where there is some.
     pub(crate) async fn prepare(&self, digest: Digest) -> Result<(), ControlError> {
-        if self.modules.is_ready(&digest) || self.modules.load_cached(digest).await {
+        if self.parts.modules.is_ready(&digest) || self.parts.modules.load_cached(digest).await {
             return Ok(());
         }
-        let bytes =
-            self.store.bytes(&digest).await?.ok_or_else(|| ControlError::not_found("module", digest))?;
-        self.modules.prepare(digest, bytes.into()).await.map_err(ControlError::port("make the module ready"))
+        let bytes = self
+            .parts
+            .store
+            .bytes(&digest)
+            .await?
+            .ok_or_else(|| ControlError::not_found("module", digest))?;
+        self.parts
+            .modules
+            .prepare(digest, bytes.into())
+            .await
+            .map_err(ControlError::port("make the module ready"))
     }
 }

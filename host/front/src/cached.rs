@@ -21,11 +21,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-type Answer = Response<OutgoingBody>;
 /// Reading versions takes a round trip. A database that takes longer is left to the guest, which waits in its
 /// tenant's queue.
 const VERSIONS: Duration = Duration::from_secs(1);
 
+type Answer = Response<OutgoingBody>;
 type Answered = Result<Answer, GuestError>;
 
 /// Who makes a site's answers. Clones are cheap.
@@ -112,7 +112,7 @@ impl Pages {
     async fn fill(self, fill: Fill, mut wish: Wish, versions: Option<Arc<Versions>>) -> Answered {
         let trace = versions.map(Trace::new);
         fill.prepare(&mut wish.parts.headers);
-        let (head, body) = match self.ask(wish, trace.clone()).await {
+        let (mut head, body) = match self.ask(wish, trace.clone()).await {
             Ok(answer) => answer,
             Err(error) => return fill.failed().map(whole).ok_or(error),
         };
@@ -132,7 +132,6 @@ impl Pages {
                 })
             }
             ResponseBody::Streaming(rest) => {
-                let mut head = head;
                 storing.dress(&mut head);
                 let body =
                     OutgoingBody::Told(Told::new(ResponseBody::Streaming(rest), &head, storing, trace));

@@ -81,9 +81,7 @@ impl TrustedProxies {
                 ForwardedForm::Standard => self.standard(request.headers(), &mut arrival),
             }
         }
-        for name in FIELDS {
-            request.headers_mut().remove(HeaderName::from_static(name));
-        }
+        take_out(request.headers_mut());
         arrival
     }
 
@@ -124,12 +122,22 @@ impl TrustedProxies {
     }
 }
 
+/// Takes away what is nobody's to say any more. Most requests that come straight from a visitor have none of it.
+fn take_out(headers: &mut HeaderMap) {
+    let told: Vec<HeaderName> =
+        headers.keys().filter(|name| FIELDS.contains(&name.as_str())).cloned().collect();
+    for name in told {
+        headers.remove(name);
+    }
+}
+
 /// Makes the host that the visitor asked the proxy for the request's own, so that a guest sees that one alone.
 pub(crate) fn adopt<B>(request: &mut Request<B>, authority: &str) {
-    if let Ok(value) = HeaderValue::from_str(authority) {
+    let is_said = request.headers().get(header::HOST).is_some_and(|host| host == authority);
+    if !is_said && let Ok(value) = HeaderValue::from_str(authority) {
         request.headers_mut().insert(header::HOST, value);
     }
-    if request.uri().authority().is_some()
+    if request.uri().authority().is_some_and(|said| said.as_str() != authority)
         && let Ok(authority) = authority.parse()
     {
         let mut parts = request.uri().clone().into_parts();

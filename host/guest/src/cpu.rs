@@ -3,13 +3,13 @@
 //! Every poll of a guest's future is timed by its thread's own CPU clock: waiting costs the guest
 //! nothing, nor does a machine that is busy with something else, and host work done inside a poll is
 //! billed to the one who asked for it. The epoch callback reads the same clock and ends a guest that has
-//! used its budget. A guest that has run for a while moves to threads of low
-//! priority ([`BackLane`]), so that short requests of others always find a free worker; a tenant that
+//! used its budget. A guest that has run for a while moves to threads that run
+//! when nothing else does ([`BackLane`]), so that short requests of others always find a free core; a tenant that
 //! used much lately while others are at work begins there.
 
 use futures_util::future::Either;
 use rowhouse_base::Share;
-use rowhouse_base::tasks::{lower_priority, thread_cpu};
+use rowhouse_base::tasks::{run_when_idle, thread_cpu};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -118,7 +118,7 @@ impl<F: Future> Future for Metered<F> {
     }
 }
 
-/// Threads of low priority for guests that compute for long.
+/// Threads for guests that compute for long: they give way to every other one.
 pub(crate) struct BackLane {
     runtime: Option<Runtime>,
 }
@@ -130,7 +130,7 @@ impl BackLane {
             .worker_threads(threads)
             .thread_name("guest-back")
             .enable_all()
-            .on_thread_start(lower_priority)
+            .on_thread_start(run_when_idle)
             .build()?;
         Ok(Self { runtime: Some(runtime) })
     }

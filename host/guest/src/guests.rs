@@ -6,7 +6,7 @@ use crate::config::GuestConfig;
 use crate::cpu::{BackLane, Meter, Ticker, TickerGuard};
 use crate::host::outgoing::Exits;
 use crate::invoke::body::Capped;
-use crate::invoke::{Call, Ended, Reply, fast, fields, http02, http03, streamed};
+use crate::invoke::{Call, Ended, Reply, fast, http02, http03, streamed};
 use crate::machine::Machines;
 use crate::module::registry::Registry;
 use crate::module::{Handler, Module};
@@ -122,8 +122,7 @@ impl Guests {
     async fn handle_fast(&self, module: Arc<Module>, call: Call) -> Result<Reply, GuestError> {
         let Call { tenant, visitor, trace, request } = call;
         let limits = Arc::clone(&tenant.limits);
-        let (mut parts, body) = request.into_parts();
-        fields::strip(&mut parts.headers, false);
+        let (parts, body) = request.into_parts();
         // The body is read before a place is taken: a slow visitor must not hold one.
         let body = collect(body, &limits).await?;
         let running = self.enter(&tenant).await?;
@@ -292,7 +291,6 @@ fn for_wasi(
 ) -> Result<(Scheme, http::Request<wasmtime_wasi_http::WasiBody>), GuestError> {
     let bad = |error: http::Error| GuestError::Host(format!("build the guest's request: {error}"));
     let (mut parts, body) = request.into_parts();
-    fields::strip(&mut parts.headers, false);
     let (scheme, authority) = visitor.origin.split_once("://").unwrap_or(("http", "localhost"));
     let path = parts.uri.path_and_query().map_or("/", |both| both.as_str());
     parts.uri =

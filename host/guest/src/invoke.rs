@@ -25,7 +25,8 @@ pub struct Call {
     pub visitor: Visitor,
     /// What the answer is made from is noted here.
     pub trace: Option<Arc<Trace>>,
-    /// The request, without anything the guest must not see (session cookies).
+    /// The request, without anything the guest must not see: session cookies, and the fields of its connection
+    /// ([`strip_fields`](crate::strip_fields)).
     pub request: http::Request<RequestBody>,
 }
 

@@ -7,6 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use thread_priority::ThreadPriority;
+use thread_priority::unix::{
+    NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
+};
 
 use crate::answer::{Expected, agent};
 
@@ -17,6 +21,12 @@ const CLIENTS: u32 = 4;
 pub(crate) struct Latencies(Vec<Duration>);
 
 impl Latencies {
+    /// These, in any order.
+    pub(crate) fn of(mut times: Vec<Duration>) -> Self {
+        times.sort();
+        Self(times)
+    }
+
     /// The latency that `percent` of the requests stayed within.
     pub(crate) fn percentile(&self, percent: usize) -> Duration {
         let index = (self.0.len() * percent / 100).min(self.0.len().saturating_sub(1));
@@ -41,8 +51,7 @@ pub(crate) fn measure(url: &str, expected: &Expected, rate: u32, time: Duration)
     for result in results {
         all.extend(result?);
     }
-    all.sort();
-    Ok(Latencies(all))
+    Ok(Latencies::of(all))
 }
 
 fn one_client(
@@ -71,10 +80,14 @@ fn one_client(
 }
 
 /// Asks `url` from `clients` threads without a pause until `stop`; answers and errors don't matter.
+///
+/// The threads run when nothing else does: attackers have machines of their own, and what they do there must not
+/// be taken for what their requests do here.
 pub(crate) fn attack(url: &str, clients: u32, stop: &AtomicBool) {
     std::thread::scope(|scope| {
         for _ in 0..clients {
             scope.spawn(|| {
+                run_when_idle();
                 let agent: ureq::Agent = ureq::Agent::config_builder()
                     .http_status_as_error(false)
                     .timeout_global(Some(Duration::from_secs(10)))
@@ -91,6 +104,13 @@ pub(crate) fn attack(url: &str, clients: u32, stop: &AtomicBool) {
             });
         }
     });
+}
+
+fn run_when_idle() {
+    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle) {
+        println!("    attackers run at normal priority: {error:?}");
+    }
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::foreign;
-use crate::process::{cargo, root, run as start, target};
+use crate::process::{cargo, find, program, run as start, target};
 
 pub(crate) const HELP: &str = "\
 Usage: cargo xtask guests [--foreign]
@@ -99,7 +99,7 @@ pub(crate) fn clippy() -> Result<()> {
 
 /// Compiles packages in one run of cargo and puts the results in their places.
 fn compile(guests: &[(&str, &str)]) -> Result<()> {
-    check_target()?;
+    provide_target()?;
     let build = build_folder();
     let mut arguments = vec!["build", "--profile", "guest", "--target", TARGET];
     for (package, _) in guests {
@@ -137,24 +137,30 @@ pub(crate) fn keep(name: &str, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Says how to get the target, instead of cargo's list of missing crates.
-fn check_target() -> Result<()> {
-    let output = std::process::Command::new("rustc")
-        .args(["--print", "sysroot"])
-        .current_dir(root())
-        .output()
-        .context("start rustc")?;
-    let sysroot = String::from_utf8(output.stdout).context("read the path of the sysroot")?;
-    let library = Path::new(sysroot.trim()).join("lib/rustlib").join(TARGET);
-    if !library.exists() {
-        bail!("the Rust target {TARGET} is not installed: run `rustup target add {TARGET}`");
+/// Sees that there is a standard library for guests. rustup installs it by rust-toolchain.toml, but not where a
+/// person has switched that off or the toolchain was there before.
+fn provide_target() -> Result<()> {
+    if has_target()? {
+        return Ok(());
     }
+    if find("rustup").is_none() {
+        bail!("this Rust has no standard library for {TARGET}: install Rust through https://rustup.rs");
+    }
+    start(&mut program("rustup", &["target", "add", TARGET]))?;
+    ensure!(has_target()?, "`rustup target add {TARGET}` went well, but rustc doesn't look where it put it");
     Ok(())
+}
+
+fn has_target() -> Result<bool> {
+    let output = program("rustc", &["--print", "sysroot"]).output().context("start rustc")?;
+    let sysroot = String::from_utf8(output.stdout).context("read the path of the sysroot")?;
+    Ok(Path::new(sysroot.trim()).join("lib/rustlib").join(TARGET).exists())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::root;
 
     #[test]
     fn every_crate_among_the_test_guests_is_in_the_lists() {

@@ -1,5 +1,6 @@
 //! Making and deleting tenants, with every step failing or cut short once.
 
+use crate::ports::CacheNumbers;
 use crate::stub::{Fault, House};
 use crate::tests::on_each_engine;
 use crate::types::{CreateTenant, DeleteOutcome, Paging, PatchTenant};
@@ -33,9 +34,14 @@ async fn a_tenant_is_served_when_creation_returns_and_not_after_deletion() {
         ["http://choir.example:8080/", "http://choir.localhost:8080/", "http://localhost:8080/choir/"]
     );
     assert_eq!(house.release_of("choir").as_deref(), Some("site@1.0.0"));
+    let id = house.served("choir").unwrap().id;
+    house.rooms.cached.lock().insert(id, CacheNumbers { entries: 3, ..CacheNumbers::default() });
     let outcome = house.control.delete_tenant(&house.operator, "choir", "choir", false).await.unwrap();
     assert!(matches!(outcome, DeleteOutcome::Trashed(_)));
     assert!(house.served("choir").is_none());
+    assert!(house.rooms.cached.lock().contains_key(&id), "it may come back until it is gone");
+    house.control.delete_tenant(&house.operator, "choir", "choir", true).await.unwrap();
+    assert!(!house.rooms.cached.lock().contains_key(&id), "its pages go with it");
 }
 
 async fn a_step_that_fails_leaves_nothing() {

@@ -4,7 +4,7 @@
 //! because each holds a connection, and those are bounded.
 
 use parking_lot::{Condvar, Mutex};
-use rowhouse_base::tasks::lower_priority;
+use rowhouse_base::tasks::run_when_idle;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -60,7 +60,7 @@ impl Threads {
         let (shared, priority) = (Arc::clone(&self.shared), self.priority);
         let started = std::thread::Builder::new().name(self.name.to_owned()).spawn(move || {
             if priority == Priority::Low {
-                lower_priority();
+                run_when_idle();
             }
             shared.work();
         });
