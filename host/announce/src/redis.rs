@@ -1,4 +1,4 @@
-//! The connection, and the only file of this crate that names the library.
+//! The connection, and the only file of this crate that names the library. It is made by `rowhouse-redis`.
 //!
 //! One connection publishes and listens (RESP3 carries both). So what is proven by hearing an own tick is
 //! proven of the very server that takes this server's hints: with two connections, a failover could leave
@@ -8,19 +8,12 @@
 
 use crate::message::Server;
 use redis::aio::MultiplexedConnection;
-use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
-use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, IntoConnectionInfo, ProtocolVersion, PushInfo,
-    PushKind, RedisConnectionInfo, RedisError, TlsMode, Value,
-};
-use rowhouse_base::{RedisLogin, RedisNamespace, RedisTopology, RedisUrl};
+use redis::{AsyncConnectionConfig, Cmd, ProtocolVersion, PushInfo, PushKind, RedisError, Value};
+use rowhouse_redis::{Connector, RedisNamespace, RedisTopology, RedisUrl};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
-
-/// A connection that takes longer is none. A local network needs a few milliseconds, TLS included.
-const CONNECT: Duration = Duration::from_millis(500);
 
 /// An answer that takes longer is none: five ticks.
 const ANSWER: Duration = Duration::from_secs(1);
@@ -109,10 +102,10 @@ impl Link {
         server: Server,
     ) -> Result<(Self, Inbox), LinkError> {
         let names = Arc::new(Names::new(url, namespace, server));
+        let connector = Connector::new(url, ProtocolVersion::RESP3);
         if let RedisTopology::Sentinel { master } = url.topology() {
             let (config, inbox) = listening();
-            let connection =
-                sentinel(url, master)?.build()?.get_async_connection_with_config(&config).await?;
+            let connection = connector.master(master, &config).await?;
             let mut link = Self { connection, names };
             link.subscribe().await?;
             return Ok((link, inbox));
@@ -120,7 +113,7 @@ impl Link {
         // Any node of a cluster names the owner; a server on its own is its own owner.
         let mut last = LinkError::Redirections;
         for node in url.nodes() {
-            match Self::follow(url, node.clone(), &names).await {
+            match Self::follow(connector, node.clone(), &names).await {
                 Ok(linked) => return Ok(linked),
                 Err(error) => last = error,
             }
@@ -129,15 +122,13 @@ impl Link {
     }
 
     async fn follow(
-        url: &RedisUrl,
+        connector: Connector<'_>,
         mut node: (String, u16),
         names: &Arc<Names>,
     ) -> Result<(Self, Inbox), LinkError> {
         for _ in 0..REDIRECTIONS {
             let (config, inbox) = listening();
-            let info = address(url, &node).into_connection_info()?.set_redis_settings(settings(url));
-            let connection =
-                Client::open(info)?.get_multiplexed_async_connection_with_config(&config).await?;
+            let connection = connector.node(&node, &config).await?;
             let mut link = Self { connection, names: Arc::clone(names) };
             match link.subscribe().await {
                 Ok(()) => return Ok((link, inbox)),
@@ -211,56 +202,7 @@ fn listening() -> (AsyncConnectionConfig, Inbox) {
         }
         Ok(())
     };
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(CONNECT))
-        .set_response_timeout(Some(ANSWER))
-        .set_push_sender(hear);
-    (config, inbox)
-}
-
-fn address(url: &RedisUrl, (host, port): &(String, u16)) -> ConnectionAddr {
-    let (host, port) = (host.clone(), *port);
-    if url.is_tls() {
-        ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
-    } else {
-        ConnectionAddr::Tcp(host, port)
-    }
-}
-
-fn settings(url: &RedisUrl) -> RedisConnectionInfo {
-    let RedisLogin { user, password } = url.login();
-    let mut settings =
-        RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP3).set_db(i64::from(url.database()));
-    if let Some(user) = user {
-        settings = settings.set_username(user);
-    }
-    if let Some(password) = password {
-        settings = settings.set_password(password.reveal());
-    }
-    settings
-}
-
-fn sentinel(url: &RedisUrl, master: &str) -> Result<SentinelClientBuilder, RedisError> {
-    let addresses: Vec<ConnectionAddr> = url.nodes().iter().map(|node| address(url, node)).collect();
-    let mut builder = SentinelClientBuilder::new(addresses, master, SentinelServerType::Master)?
-        .set_client_to_redis_db(i64::from(url.database()))
-        .set_client_to_redis_protocol(ProtocolVersion::RESP3);
-    if url.is_tls() {
-        builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
-    }
-    if let Some(user) = &url.login().user {
-        builder = builder.set_client_to_redis_username(user);
-    }
-    if let Some(password) = &url.login().password {
-        builder = builder.set_client_to_redis_password(password.reveal());
-    }
-    if let Some(user) = &url.sentinel_login().user {
-        builder = builder.set_client_to_sentinel_username(user);
-    }
-    if let Some(password) = &url.sentinel_login().password {
-        builder = builder.set_client_to_sentinel_password(password.reveal());
-    }
-    Ok(builder)
+    (Connector::config().set_response_timeout(Some(ANSWER)).set_push_sender(hear), inbox)
 }
 
 /// Where a node of a cluster sends us, as `HOST:PORT`. A cluster without names leaves the host out.

@@ -7,7 +7,6 @@
 //!
 //! Nothing here does input or output. The data room moves and reads the counts, the cache keeps stamps.
 
-use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -16,20 +15,17 @@ use std::sync::Arc;
 pub const SUBJECT_BYTES: usize = 255;
 
 /// Something that pages depend on and that writes change.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Subject(Arc<str>);
 
-/// The text is no subject.
-#[derive(Debug, thiserror::Error)]
-#[error("`{0}` is not something that pages depend on")]
-pub struct InvalidSubject(String);
+/// How [`Subject::everything`] is written.
+const EVERYTHING: &str = "*";
 
 impl Subject {
     /// Everything of the tenant: every page depends on it, and a flush changes it.
     #[must_use]
     pub fn everything() -> Self {
-        Self("*".into())
+        Self(EVERYTHING.into())
     }
 
     /// The tenant's files.
@@ -53,7 +49,7 @@ impl Subject {
     /// As it was written, where it can be one: from the tenant's database or from another server.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let known = text == "*" || text == "f" || text.starts_with("t:") || text.starts_with("g:");
+        let known = text == EVERYTHING || text == "f" || text.starts_with("t:") || text.starts_with("g:");
         (known && text.len() <= SUBJECT_BYTES).then(|| Self(text.into()))
     }
 
@@ -61,20 +57,6 @@ impl Subject {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-impl TryFrom<String> for Subject {
-    type Error = InvalidSubject;
-
-    fn try_from(text: String) -> Result<Self, InvalidSubject> {
-        Self::parse(&text).ok_or(InvalidSubject(text))
-    }
-}
-
-impl From<Subject> for String {
-    fn from(subject: Subject) -> Self {
-        subject.as_str().to_owned()
     }
 }
 
@@ -117,7 +99,7 @@ impl Versions {
 }
 
 /// The versions of everything that one page read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamp(Box<[(Subject, u64)]>);
 
 impl Stamp {
@@ -125,6 +107,20 @@ impl Stamp {
     #[must_use]
     pub fn holds(&self, now: &Versions) -> bool {
         self.0.iter().all(|(subject, count)| now.of(subject) == *count)
+    }
+
+    /// From what [`Stamp::counts`] gave to be kept elsewhere. None where it is no stamp: not in order, or without
+    /// what every page depends on.
+    #[must_use]
+    pub fn from_counts(counts: Vec<(Subject, u64)>) -> Option<Self> {
+        let in_order = counts.is_sorted_by(|(before, _), (after, _)| before < after);
+        let whole = counts.iter().any(|(subject, _count)| subject.as_str() == EVERYTHING);
+        (in_order && whole).then(|| Self(counts.into()))
+    }
+
+    /// The subjects in order, each with its count.
+    pub fn counts(&self) -> impl ExactSizeIterator<Item = (&Subject, u64)> {
+        self.0.iter().map(|(subject, count)| (subject, *count))
     }
 
     /// What the page read, in order.
@@ -149,6 +145,19 @@ mod tests {
             moved.0.insert(subject, count);
             assert!(!stamp.holds(&moved));
         }
+    }
+
+    #[test]
+    fn a_stamp_that_was_kept_elsewhere_is_the_same_or_none() {
+        let stamp = Versions::new([(Subject::files(), 7)]).stamp([Subject::table("page"), Subject::files()]);
+        let counts: Vec<(Subject, u64)> =
+            stamp.counts().map(|(subject, count)| (subject.clone(), count)).collect();
+        assert_eq!(Stamp::from_counts(counts.clone()), Some(stamp));
+        assert_eq!(Stamp::from_counts(counts.iter().rev().cloned().collect()), None, "not in order");
+        assert_eq!(Stamp::from_counts([counts.clone(), counts.clone()].concat()), None, "twice");
+        let part = counts.into_iter().filter(|(subject, _)| *subject != Subject::everything()).collect();
+        assert_eq!(Stamp::from_counts(part), None, "would outlive a flush");
+        assert_eq!(Stamp::from_counts(Vec::new()), None);
     }
 
     #[test]

@@ -156,7 +156,8 @@ impl Cache {
 
     /// Makes a coded body in the background, once, where there is room for it.
     pub(crate) fn code(self: &Arc<Self>, page: &Arc<Page>, coding: Coding) {
-        if !page.begins(coding) {
+        // One that isn't kept, because it is too large or had to go for others, would be coded for nobody.
+        if !page.begins(coding) || !self.store.has(page) {
             return;
         }
         let Ok(permit) = Arc::clone(&self.coders).try_acquire_owned() else {

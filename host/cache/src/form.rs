@@ -1,8 +1,9 @@
 //! A page and an index as bytes, for the second level.
 //!
 //! A value begins with the whole of what it is for, and is checked against it when read: whatever is off is
-//! a miss. The last 8 bytes are from a SHA-256 over the rest, because stores behind a network may cut or mix
-//! up values. Called by `look` and `fill`.
+//! a miss. The last 8 bytes are a checksum of the rest, because stores behind a network may cut or mix up values. It
+//! is no digest: who can write there can make any, and each hit pays for it. Reading shares the value's memory: the
+//! body is not copied. Called by `look` and `fill`.
 
 use crate::account::Account;
 use crate::freshness::Policy;
@@ -13,17 +14,20 @@ use crate::vary::Vary;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
-use rowhouse_base::{Digest, Stamp, Timestamp};
+use rowhouse_base::{Stamp, Subject, Timestamp};
 use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Name and version of the form. Another version is a miss.
-const MAGIC: &[u8; 8] = b"rowpage1";
+const MAGIC: &[u8; 8] = b"rowpage2";
 const INDEX: u8 = 1;
 const PAGE: u8 = 2;
 /// Bytes of the checksum.
 const CHECK: usize = 8;
 /// More fields than any answer has that passed the guest's limits.
 const MOST_FIELDS: u64 = 1024;
+/// Room for what is written beside a body: address, fields, stamp. What needs more moves to a larger buffer.
+const ROOM: usize = 1024;
 
 /// What a value was.
 pub(crate) enum Read {
@@ -34,7 +38,7 @@ pub(crate) enum Read {
 
 /// The bytes of an index.
 pub(crate) fn index(primary: &Primary, index: &Index) -> Bytes {
-    let mut out = Writer::new(INDEX, primary);
+    let mut out = Writer::new(INDEX, primary, 0);
     out.number(index.epoch);
     out.number(index.vary.names().len() as u64);
     for name in index.vary.names() {
@@ -43,24 +47,24 @@ pub(crate) fn index(primary: &Primary, index: &Index) -> Bytes {
     out.finish()
 }
 
-/// The bytes of a page. None where its stamp can't be written, which can't happen.
-pub(crate) fn page(page: &Page, epoch: u64) -> Option<Bytes> {
+/// The bytes of a page.
+pub(crate) fn page(page: &Page, epoch: u64) -> Bytes {
     let content = &page.content;
-    let mut out = Writer::new(PAGE, &content.primary);
+    let mut out = Writer::new(PAGE, &content.primary, content.body.len());
     out.number(epoch);
     out.part(content.vary_key.as_bytes());
     out.number(u64::from(content.status.as_u16()));
     out.number(content.born.0.cast_unsigned());
-    out.number(u64::from(content.own_tag));
-    out.part(&serde_json::to_vec(&content.policy).ok()?);
-    out.part(&serde_json::to_vec(&content.stamp).ok()?);
+    out.flag(content.own_tag);
+    out.policy(&content.policy);
+    out.stamp(&content.stamp);
     out.number(content.fields.len() as u64);
     for (name, value) in &content.fields {
         out.part(name.as_str().as_bytes());
         out.part(value.as_bytes());
     }
     out.part(&content.body);
-    Some(out.finish())
+    out.finish()
 }
 
 /// What the bytes are, where they are for this address and, if a page, for these requests.
@@ -71,20 +75,19 @@ pub(crate) fn read(
     hash: u64,
     account: &Arc<Account>,
 ) -> Option<Read> {
-    let length = value.len().checked_sub(CHECK)?;
-    let (content, check) = (value.slice(..length), value.slice(length..));
-    if Digest::of(&content).as_bytes().get(..CHECK)? != &check[..] {
+    let (content, check) = value.split_last_chunk::<CHECK>()?;
+    if xxh3_64(content) != u64::from_be_bytes(*check) {
         return None;
     }
-    let mut from = Reader(content);
-    if from.take(MAGIC.len())? != MAGIC[..] {
+    let mut from = Reader { whole: value, rest: content };
+    if from.take(MAGIC.len())? != MAGIC {
         return None;
     }
-    let kind = *from.take(1)?.first()?;
+    let kind = from.byte()?;
     let site = &primary.site;
-    let same = from.part()? == site.tenant.as_bytes()[..]
+    let same = from.part()? == site.tenant.as_bytes()
         && from.number()? == site.revision
-        && from.part()? == site.digest.as_bytes()[..]
+        && from.part()? == site.digest.as_bytes()
         && from.part()? == primary.text.as_bytes();
     if !same {
         return None;
@@ -101,32 +104,26 @@ pub(crate) fn read(
     }
 }
 
-fn read_index(from: &mut Reader) -> Option<Index> {
+fn read_index(from: &mut Reader<'_>) -> Option<Index> {
     let epoch = from.number()?;
     let count = from.number().filter(|count| *count <= MOST_FIELDS)?;
     let names: Option<Vec<HeaderName>> =
-        (0..count).map(|_| HeaderName::from_bytes(&from.part()?).ok()).collect();
+        (0..count).map(|_| HeaderName::from_bytes(from.part()?).ok()).collect();
     from.ends()?;
     Some(Index { vary: Vary::from_names(names?)?, epoch })
 }
 
-fn read_page(from: &mut Reader, primary: &Arc<Primary>, vary_key: &str) -> Option<Content> {
+fn read_page(from: &mut Reader<'_>, primary: &Arc<Primary>, vary_key: &str) -> Option<Content> {
     if from.part()? != vary_key.as_bytes() {
         return None;
     }
     let status = StatusCode::from_u16(u16::try_from(from.number()?).ok()?).ok()?;
     let born = Timestamp(from.number()?.cast_signed());
-    let own_tag = from.number()? != 0;
-    let policy: Policy = serde_json::from_slice(&from.part()?).ok()?;
-    let stamp: Stamp = serde_json::from_slice(&from.part()?).ok()?;
-    let count = from.number().filter(|count| *count <= MOST_FIELDS)?;
-    let mut fields = HeaderMap::new();
-    for _ in 0..count {
-        let name = HeaderName::from_bytes(&from.part()?).ok()?;
-        let value = HeaderValue::from_maybe_shared(from.part()?).ok()?;
-        fields.try_append(name, value).ok()?;
-    }
-    let body = from.part()?;
+    let own_tag = from.flag()?;
+    let policy = from.policy()?;
+    let stamp = from.stamp()?;
+    let fields = from.fields()?;
+    let body = from.shared()?;
     from.ends()?;
     let (primary, vary_key) = (Arc::clone(primary), vary_key.into());
     Some(Content { primary, vary_key, status, fields, body, policy, born, stamp, own_tag })
@@ -135,8 +132,8 @@ fn read_page(from: &mut Reader, primary: &Arc<Primary>, vary_key: &str) -> Optio
 struct Writer(BytesMut);
 
 impl Writer {
-    fn new(kind: u8, primary: &Primary) -> Self {
-        let mut writer = Self(BytesMut::new());
+    fn new(kind: u8, primary: &Primary, body: usize) -> Self {
+        let mut writer = Self(BytesMut::with_capacity(body.saturating_add(ROOM)));
         writer.0.put_slice(MAGIC);
         writer.0.put_u8(kind);
         writer.part(primary.site.tenant.as_bytes());
@@ -150,36 +147,134 @@ impl Writer {
         self.0.put_u64(number);
     }
 
+    fn flag(&mut self, flag: bool) {
+        self.0.put_u8(u8::from(flag));
+    }
+
     fn part(&mut self, part: &[u8]) {
         self.0.put_u64(part.len() as u64);
         self.0.put_slice(part);
     }
 
+    fn policy(&mut self, policy: &Policy) {
+        let Policy {
+            lifetime,
+            no_cache,
+            must_revalidate,
+            no_stale,
+            stale_while_revalidate,
+            stale_if_error,
+            with_authorization,
+        } = *policy;
+        self.number(lifetime);
+        self.flag(no_cache);
+        self.flag(must_revalidate);
+        self.flag(no_stale);
+        self.number(stale_while_revalidate);
+        self.flag(stale_if_error.is_some());
+        self.number(stale_if_error.unwrap_or(0));
+        self.flag(with_authorization);
+    }
+
+    fn stamp(&mut self, stamp: &Stamp) {
+        let counts = stamp.counts();
+        self.number(counts.len() as u64);
+        for (subject, count) in counts {
+            self.part(subject.as_str().as_bytes());
+            self.number(count);
+        }
+    }
+
     fn finish(mut self) -> Bytes {
-        let digest = Digest::of(&self.0);
-        self.0.put_slice(digest.as_bytes().get(..CHECK).unwrap_or_default());
+        let check = xxh3_64(&self.0);
+        self.0.put_u64(check);
         self.0.freeze()
     }
 }
 
-struct Reader(Bytes);
+/// What is left of a value.
+struct Reader<'a> {
+    whole: &'a Bytes,
+    rest: &'a [u8],
+}
 
-impl Reader {
-    fn take(&mut self, length: usize) -> Option<Bytes> {
-        (length <= self.0.len()).then(|| self.0.split_to(length))
+impl<'a> Reader<'a> {
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(taken)
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        self.take(1)?.first().copied()
+    }
+
+    fn flag(&mut self) -> Option<bool> {
+        match self.byte()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
     }
 
     fn number(&mut self) -> Option<u64> {
-        Some(u64::from_be_bytes(self.take(8)?.as_ref().try_into().ok()?))
+        let (number, rest) = self.rest.split_first_chunk::<8>()?;
+        self.rest = rest;
+        Some(u64::from_be_bytes(*number))
     }
 
-    fn part(&mut self) -> Option<Bytes> {
+    fn part(&mut self) -> Option<&'a [u8]> {
         let length = usize::try_from(self.number()?).ok()?;
         self.take(length)
     }
 
+    /// A part that goes on when the value is gone, without a copy.
+    fn shared(&mut self) -> Option<Bytes> {
+        let part = self.part()?;
+        Some(self.whole.slice_ref(part))
+    }
+
+    fn policy(&mut self) -> Option<Policy> {
+        let lifetime = self.number()?;
+        let (no_cache, must_revalidate, no_stale) = (self.flag()?, self.flag()?, self.flag()?);
+        let stale_while_revalidate = self.number()?;
+        let (has_stale_if_error, seconds) = (self.flag()?, self.number()?);
+        let with_authorization = self.flag()?;
+        Some(Policy {
+            lifetime,
+            no_cache,
+            must_revalidate,
+            no_stale,
+            stale_while_revalidate,
+            stale_if_error: has_stale_if_error.then_some(seconds),
+            with_authorization,
+        })
+    }
+
+    fn stamp(&mut self) -> Option<Stamp> {
+        // Whatever the number says, it ends where the value does.
+        let counts: Option<Vec<(Subject, u64)>> = (0..self.number()?)
+            .map(|_| {
+                let subject = Subject::parse(std::str::from_utf8(self.part()?).ok()?)?;
+                Some((subject, self.number()?))
+            })
+            .collect();
+        Stamp::from_counts(counts?)
+    }
+
+    fn fields(&mut self) -> Option<HeaderMap> {
+        let count = self.number().filter(|count| *count <= MOST_FIELDS)?;
+        let mut fields = HeaderMap::try_with_capacity(usize::try_from(count).ok()?).ok()?;
+        for _ in 0..count {
+            let name = HeaderName::from_bytes(self.part()?).ok()?;
+            let value = HeaderValue::from_maybe_shared(self.shared()?).ok()?;
+            fields.try_append(name, value).ok()?;
+        }
+        Some(fields)
+    }
+
     fn ends(&self) -> Option<()> {
-        self.0.is_empty().then_some(())
+        self.rest.is_empty().then_some(())
     }
 }
 
@@ -189,7 +284,7 @@ mod tests {
     use crate::key::{Address, Site};
     use proptest::prelude::*;
     use rowhouse_base::id::TenantId;
-    use rowhouse_base::{Subject, Versions};
+    use rowhouse_base::{Digest, Versions};
 
     fn primary(path: &str) -> Arc<Primary> {
         let site = Site { tenant: TenantId::new(), revision: 3, digest: Digest::of(b"module") };
@@ -234,7 +329,7 @@ mod tests {
     fn a_page_comes_back_as_it_was() {
         let primary = primary("/a");
         let before = stored(&primary);
-        let value = page(&before, 11).unwrap();
+        let value = page(&before, 11);
         let Some(Read::Page(after, index)) = read_back(&value, &primary, "foo:1\n") else {
             panic!("it is a page")
         };
@@ -259,7 +354,7 @@ mod tests {
         #[test]
         fn whatever_is_off_is_a_miss(place in 0usize..1000, change in 1u8..=255, cut in 0usize..1000) {
             let primary = primary("/a");
-            let value = page(&stored(&primary), 11).unwrap();
+            let value = page(&stored(&primary), 11);
             let mut changed = value.to_vec();
             let length = changed.len();
             if let Some(byte) = changed.get_mut(place % length) {
@@ -270,10 +365,24 @@ mod tests {
         }
 
         #[test]
+        fn every_policy_comes_back(seconds: (u64, u64, Option<u64>), flags: (bool, bool, bool, bool)) {
+            let policy = Policy {
+                lifetime: seconds.0, no_cache: flags.0, must_revalidate: flags.1, no_stale: flags.2,
+                stale_while_revalidate: seconds.1, stale_if_error: seconds.2, with_authorization: flags.3,
+            };
+            let mut out = Writer(BytesMut::new());
+            out.policy(&policy);
+            let value = out.0.freeze();
+            let mut from = Reader { whole: &value, rest: &value };
+            prop_assert_eq!(from.policy(), Some(policy));
+            prop_assert!(from.ends().is_some());
+        }
+
+        #[test]
         fn any_bytes_with_a_right_checksum_are_read_or_refused(tail in proptest::collection::vec(any::<u8>(), 0..200)) {
             let primary = primary("/a");
             for kind in [INDEX, PAGE] {
-                let mut out = Writer::new(kind, &primary);
+                let mut out = Writer::new(kind, &primary, 0);
                 out.0.put_slice(&tail);
                 let _read = read_back(&out.finish(), &primary, "");
             }

@@ -8,7 +8,6 @@ use crate::directives::AnswerControl;
 use crate::targeted;
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, DATE, EXPIRES};
-use serde::{Deserialize, Serialize};
 
 /// What rules an answer, and where that was said.
 pub(crate) struct Rules {
@@ -17,7 +16,7 @@ pub(crate) struct Rules {
 }
 
 /// What is kept of the rules with a stored page. Times are seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Policy {
     /// Fresh while younger than this.
     pub(crate) lifetime: u64,
@@ -54,14 +53,11 @@ impl Rules {
         Some(u64::try_from(lifetime).unwrap_or(0))
     }
 
-    /// True where the answer to a request with `Authorization` may be shared (RFC 9111 section 3.5). A
-    /// targeted field speaks about shared caches, so a lifetime there is permission.
+    /// True where the answer to a request with `Authorization` may be shared (RFC 9111 section 3.5). A lifetime in a
+    /// targeted field is no permission: a site that looks at passwords itself would give away its pages by it.
     pub(crate) fn shares_authorized(&self) -> bool {
         let control = &self.control;
-        control.public
-            || control.must_revalidate
-            || control.s_maxage.is_some()
-            || (self.targeted && control.max_age.is_some())
+        control.public || control.must_revalidate || control.s_maxage.is_some()
     }
 
     /// What to keep with the page.

@@ -64,7 +64,12 @@ impl Address<'_> {
     }
 
     pub(crate) fn to_primary(self) -> Primary {
-        let text = format!("{}\n{}\n{}", self.origin, self.base_path, self.path);
+        // As long as it becomes, so that it is made once: every look-up in the second level needs one.
+        let length = self.origin.len() + self.base_path.len() + self.path.len() + 2;
+        let mut text = String::with_capacity(length);
+        for part in [self.origin, "\n", self.base_path, "\n", self.path] {
+            text.push_str(part);
+        }
         Primary { site: self.site, text: text.into() }
     }
 }

@@ -1,5 +1,5 @@
 //! The second level over Redis: standalone, behind Sentinels, or a cluster. The only file of this crate that
-//! names the library.
+//! names the library; its connections are made by `rowhouse-redis`.
 //!
 //! Never an error and never a wait beyond a deadline of some milliseconds: whatever goes wrong is a miss. A Redis that
 //! doesn't answer is not asked again until a probe, on a connection of its own, was answered. Reads and leases
@@ -18,22 +18,15 @@ use leases::Leases;
 use parking_lot::RwLock;
 use queue::{Job, Queue};
 use redis::aio::MultiplexedConnection;
-use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
-use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
-use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisConnectionInfo,
-    RedisError, RedisResult, ServerErrorKind, TlsMode, Value,
-};
-use rowhouse_base::{Chain, RedisNamespace, RedisTopology, RedisUrl, tasks};
+use redis::{Cmd, ErrorKind, ProtocolVersion, RedisError, RedisResult, ServerErrorKind, Value};
+use rowhouse_base::{Chain, tasks};
+use rowhouse_redis::{Connector, RedisNamespace, RedisTopology, RedisUrl};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
-
-/// A connection that takes longer is none. A local network needs a few milliseconds, TLS included.
-const CONNECT: Duration = Duration::from_millis(500);
 
 /// Finding the master or the nodes, and two connections.
 const CONNECT_ALL: Duration = Duration::from_secs(3);
@@ -406,97 +399,29 @@ async fn connect(url: &RedisUrl, deadline: Duration) -> Result<Links, ConnectErr
 impl Link {
     async fn ask(&mut self, command: &Cmd) -> RedisResult<Value> {
         match self {
-            Self::One(connection) => command.query_async(connection).await,
+            // What `query_async` does, without a future in a box for each look-up.
+            Self::One(connection) => connection.send_packed_command(command).await?.extract_error(),
             Self::Cluster(connection) => command.query_async(connection).await,
         }
     }
 
     async fn connect(url: &RedisUrl) -> RedisResult<Self> {
+        let connector = Connector::new(url, ProtocolVersion::RESP2);
         // Every call has a deadline of its own.
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT))
-            .set_response_timeout(None)
-            .set_pipeline_buffer_size(PIPELINE);
+        let config = Connector::config().set_response_timeout(None).set_pipeline_buffer_size(PIPELINE);
         match url.topology() {
             RedisTopology::Standalone => {
                 let mut last = RedisError::from((ErrorKind::InvalidClientConfig, "no address"));
                 for node in url.nodes() {
-                    let info = address(url, node).into_connection_info()?.set_redis_settings(settings(url));
-                    match Client::open(info)?.get_multiplexed_async_connection_with_config(&config).await {
+                    match connector.node(node, &config).await {
                         Ok(connection) => return Ok(Self::One(connection)),
                         Err(error) => last = error,
                     }
                 }
                 Err(last)
             }
-            RedisTopology::Sentinel { master } => {
-                let mut client = sentinel(url, master)?.build()?;
-                client.get_async_connection_with_config(&config).await.map(Self::One)
-            }
-            RedisTopology::Cluster => cluster(url)?.get_async_connection().await.map(Self::Cluster),
+            RedisTopology::Sentinel { master } => connector.master(master, &config).await.map(Self::One),
+            RedisTopology::Cluster => connector.cluster(WRITE).await.map(Self::Cluster),
         }
     }
-}
-
-fn address(url: &RedisUrl, (host, port): &(String, u16)) -> ConnectionAddr {
-    let (host, port) = (host.clone(), *port);
-    if url.is_tls() {
-        ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
-    } else {
-        ConnectionAddr::Tcp(host, port)
-    }
-}
-
-fn settings(url: &RedisUrl) -> RedisConnectionInfo {
-    let mut settings = RedisConnectionInfo::default().set_db(i64::from(url.database()));
-    if let Some(user) = &url.login().user {
-        settings = settings.set_username(user);
-    }
-    if let Some(password) = &url.login().password {
-        settings = settings.set_password(password.reveal());
-    }
-    settings
-}
-
-fn sentinel(url: &RedisUrl, master: &str) -> RedisResult<SentinelClientBuilder> {
-    let addresses: Vec<ConnectionAddr> = url.nodes().iter().map(|node| address(url, node)).collect();
-    let mut builder = SentinelClientBuilder::new(addresses, master, SentinelServerType::Master)?
-        .set_client_to_redis_db(i64::from(url.database()));
-    if url.is_tls() {
-        builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
-    }
-    if let Some(user) = &url.login().user {
-        builder = builder.set_client_to_redis_username(user);
-    }
-    if let Some(password) = &url.login().password {
-        builder = builder.set_client_to_redis_password(password.reveal());
-    }
-    if let Some(user) = &url.sentinel_login().user {
-        builder = builder.set_client_to_sentinel_username(user);
-    }
-    if let Some(password) = &url.sentinel_login().password {
-        builder = builder.set_client_to_sentinel_password(password.reveal());
-    }
-    Ok(builder)
-}
-
-fn cluster(url: &RedisUrl) -> RedisResult<ClusterClient> {
-    let addresses = url.nodes().iter().map(|node| address(url, node));
-    let mut builder = ClusterClient::builder(addresses)
-        .connection_timeout(CONNECT)
-        .response_timeout(WRITE)
-        // One for a redirection, one for a connection that ended meanwhile.
-        .retries(2)
-        .min_retry_wait(1)
-        .max_retry_wait(10);
-    if url.is_tls() {
-        builder = builder.tls(TlsMode::Secure);
-    }
-    if let Some(user) = &url.login().user {
-        builder = builder.username(user);
-    }
-    if let Some(password) = &url.login().password {
-        builder = builder.password(password.reveal());
-    }
-    builder.build()
 }

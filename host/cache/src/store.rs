@@ -97,6 +97,11 @@ impl Store {
         shard.read().find(hash, address, asked)
     }
 
+    /// True where this very page is stored.
+    pub(crate) fn has(&self, page: &Arc<Page>) -> bool {
+        self.shard(page.hash).is_some_and(|shard| shard.read().has(page))
+    }
+
     /// To be taken before a fill begins and given to [`Store::insert`]: a page whose address was forgotten
     /// in between is not stored.
     pub(crate) fn mark(&self, hash: u64) -> Mark {

@@ -179,6 +179,7 @@ pub(crate) struct Release {
     pub reuse: Option<Reuse>,
     pub pushed_at: String,
     pub tenants: u64,
+    pub ready_on: Vec<String>,
 }
 
 /// How an instance may be used again.

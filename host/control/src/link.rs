@@ -25,6 +25,8 @@ pub(crate) struct Link {
     wake: Notify,
     /// The beat sleeps here.
     applied: Notify,
+    /// Who makes releases ready sleeps here.
+    news: Notify,
     away: AtomicBool,
     /// When the control database was last known to answer.
     heard_at: Mutex<Instant>,
@@ -44,6 +46,7 @@ impl Link {
             is_shared,
             wake: Notify::new(),
             applied: Notify::new(),
+            news: Notify::new(),
             away: AtomicBool::new(false),
             heard_at: Mutex::new(Instant::now()),
         }
@@ -73,6 +76,16 @@ impl Link {
     /// Waits until the beat has something to say. Cancel-safe.
     pub(crate) async fn to_say(&self) {
         self.applied.notified().await;
+    }
+
+    /// The control state moved: there may be releases that are not ready here.
+    pub(crate) fn brought_news(&self) {
+        self.news.notify_one();
+    }
+
+    /// Waits until there may be such releases. Cancel-safe.
+    pub(crate) async fn news(&self) {
+        self.news.notified().await;
     }
 
     /// True while what others change is told at once.

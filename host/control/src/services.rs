@@ -9,6 +9,7 @@ mod export;
 mod import;
 mod operations;
 mod people;
+mod ready;
 mod recover;
 mod releases;
 mod relocate;

@@ -262,6 +262,12 @@ fn json<T: serde::de::DeserializeOwned>(row: &Row, column: &'static str) -> Resu
     serde_json::from_str(&row.get::<String>(column)?).map_err(|error| value(column, error))
 }
 
+/// Like [`json`], for columns that may be NULL.
+fn json_option<T: serde::de::DeserializeOwned>(row: &Row, column: &'static str) -> Result<Option<T>> {
+    let text: Option<String> = row.get(column)?;
+    text.map(|text| serde_json::from_str(&text).map_err(|error| value(column, error))).transpose()
+}
+
 /// Writes what [`json`] reads.
 fn to_json(column: &'static str, what: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(what).map_err(|error| value(column, error))

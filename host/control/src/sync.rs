@@ -95,6 +95,7 @@ impl Reconciler {
         self.parts.directory.replace(next);
         gone.into_iter().for_each(|tenant| self.parts.cache.forget_tenant(tenant));
         self.parts.link.applied();
+        self.parts.link.brought_news();
         self.parts.keeper.changed();
         Ok(())
     }
@@ -208,6 +209,11 @@ impl Reconciler {
                 self.unready.lock().insert(digest);
             }
         }
+    }
+
+    /// True where a module could serve at once.
+    pub(crate) fn is_ready(&self, digest: &Digest) -> bool {
+        self.parts.modules.is_ready(digest)
     }
 
     /// Makes a module ready to serve, from compiled code where there is some.

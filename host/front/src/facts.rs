@@ -13,7 +13,8 @@ pub(crate) struct Facts {
     pub(crate) id: RequestId,
     /// Without the port.
     pub(crate) host: Hostname,
-    /// `scheme://authority` as the visitor used it.
+    /// Scheme, host and port as the visitor used them; the host in its one spelling, for it is part of what pages are
+    /// kept under.
     pub(crate) origin: String,
     pub(crate) client: IpAddr,
 }
@@ -30,6 +31,12 @@ pub enum InvalidRequest {
     /// The host is malformed.
     #[error("read the request's host")]
     Host(#[from] InvalidHostname),
+}
+
+/// The port with its colon, as the visitor wrote it; empty where there is none.
+fn port(authority: &str) -> &str {
+    let from = authority.rfind(':').filter(|_| !authority.ends_with([':', ']']));
+    from.map_or("", |from| authority.get(from..).unwrap_or_default())
 }
 
 impl Facts {
@@ -59,7 +66,7 @@ impl Facts {
         }
         let host = Hostname::from_authority(authority)?;
         let scheme = arrival.scheme.unwrap_or(scheme);
-        let origin = format!("{scheme}://{authority}");
+        let origin = format!("{scheme}://{host}{}", port(authority));
         Ok(Self { id: RequestId::new(), host, origin, client: arrival.client })
     }
 }

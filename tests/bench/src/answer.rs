@@ -88,6 +88,16 @@ fn ask(url: &str, manner: &Manner) -> Result<Answer> {
     Ok(Answer { status: answer.status().as_u16(), cache, body })
 }
 
+/// A client that is shown redirects as they are, and waits this long for an answer.
+pub(crate) fn visitor(patience: Duration) -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .timeout_global(Some(patience))
+        .build()
+        .into()
+}
+
 /// A client whose errors are those of the connection: every status is an answer.
 pub(crate) fn agent() -> ureq::Agent {
     ureq::Agent::config_builder()

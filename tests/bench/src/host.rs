@@ -8,13 +8,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
+use ureq::http::Request;
 
-use crate::answer::agent;
+use crate::answer::{agent, visitor};
 use crate::places::{Places, free_port};
 use crate::server::Server;
 
-/// How long a run may take.
+/// How long a run may take, or checking and compiling a guest beside a load.
 const PATIENCE: Duration = Duration::from_secs(300);
+
+/// How long a server may take to finish what is in flight and end.
+const LEAVING: Duration = Duration::from_secs(60);
 
 /// How many tenants are created at the same time.
 const HANDS: u32 = 8;
@@ -36,23 +40,30 @@ impl Host {
     pub(crate) fn start_with(places: &Places, name: &str, config: &str) -> Result<Self> {
         let data = places.fresh(&format!("data-{name}"))?;
         fs::write(data.with_extension("toml"), config).context("write the configuration")?;
-        Self::start_on(places, data)
+        // It begins anew with the data and grows with each start on them.
+        fs::write(data.with_extension("log"), "").context("make the log")?;
+        Self::start_on(places, data, free_port()?)
     }
 
-    /// Ends the server and starts it again on the same data.
-    pub(crate) fn restart(self, places: &Places) -> Result<Self> {
-        let data = self.data.clone();
-        drop(self);
-        Self::start_on(places, data)
+    /// Ends the server and starts it again on the same data and port.
+    pub(crate) fn restart(mut self, places: &Places) -> Result<Self> {
+        self.server.end(LEAVING)?;
+        self.start_again(places)
     }
 
-    fn start_on(places: &Places, data: PathBuf) -> Result<Self> {
-        let port = free_port()?;
+    /// Starts a server that has ended again on the same data and port.
+    pub(crate) fn start_again(self, places: &Places) -> Result<Self> {
+        let port = self.server.port;
+        Self::start_on(places, self.data, port)
+    }
+
+    fn start_on(places: &Places, data: PathBuf, port: u16) -> Result<Self> {
         let mut command = Command::new(places.rowhouse());
         command.arg("serve").arg("--data").arg(&data).args(["--listen", &format!("127.0.0.1:{port}")]);
         command.arg("--config").arg(data.with_extension("toml"));
         // Its log would be this program's output.
-        let log = fs::File::create(data.with_extension("log")).context("make the log")?;
+        let log = fs::OpenOptions::new().append(true).open(data.with_extension("log"));
+        let log = log.context("open the log")?;
         command.stderr(log);
         let server = Server::start_until(&mut command, port, "ready ")?;
         let file = data.join("operator.token");
@@ -73,13 +84,21 @@ impl Host {
     fn push_with(&self, places: &Places, guest: &str, name: &str, version: &str, policy: &str) -> Result<()> {
         let file = places.guest(guest);
         let bytes = fs::read(&file).with_context(|| format!("read {}", file.display()))?;
-        let url = self.api(&format!("releases?name={name}&version={version}{policy}"));
-        let answer = agent()
-            .post(&url)
+        self.store(&bytes, &format!("name={name}&version={version}{policy}"))
+    }
+
+    /// Stores a component as a release that gets a fresh instance for each request.
+    pub(crate) fn push_bytes(&self, bytes: &[u8], name: &str, version: &str) -> Result<()> {
+        self.store(bytes, &format!("name={name}&version={version}"))
+    }
+
+    fn store(&self, bytes: &[u8], query: &str) -> Result<()> {
+        let answer = visitor(PATIENCE)
+            .post(self.api(&format!("releases?{query}")))
             .header("authorization", format!("Bearer {}", self.token))
             .header("content-type", "application/wasm")
-            .send(&bytes);
-        read(answer, &format!("push {guest}")).map(drop)
+            .send(bytes);
+        read(answer, &format!("the release {query}")).map(drop)
     }
 
     /// Creates a tenant that is served under its name.
@@ -96,12 +115,29 @@ impl Host {
 
     /// Removes them for good, with what they had on data servers.
     pub(crate) fn remove_many(&self, prefix: &str, count: u32) -> Result<()> {
-        in_hands(HANDS, count, |number| {
-            let name = format!("{prefix}{number}");
-            let url = self.api(&format!("tenants/{name}?now=true&confirm={name}"));
-            let answer = agent().delete(url).header("authorization", format!("Bearer {}", self.token)).call();
-            read(answer, &format!("remove {name}")).map(drop)
-        })
+        in_hands(HANDS, count, |number| self.remove(&format!("{prefix}{number}")))
+    }
+
+    /// Removes a tenant for good, with what it had on its data server.
+    pub(crate) fn remove(&self, name: &str) -> Result<()> {
+        self.ask("DELETE", &format!("tenants/{name}?now=true&confirm={name}"), None).map(drop)
+    }
+
+    /// Removes all tenants for good.
+    pub(crate) fn remove_all(&self) -> Result<()> {
+        loop {
+            let page = self.get("tenants?limit=200")?;
+            let items = page.get("items").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+            let names: Vec<&str> =
+                items.iter().filter_map(|item| item.get("name").and_then(Value::as_str)).collect();
+            if names.is_empty() {
+                return Ok(());
+            }
+            in_hands(HANDS, u32::try_from(names.len())?, |number| {
+                let name = names.get(usize::try_from(number)? - 1).context("find a tenant")?;
+                self.remove(name)
+            })?;
+        }
     }
 
     /// Connections that the server holds open to this data server.
@@ -118,34 +154,53 @@ impl Host {
     /// Moves all tenants to a release; gives how long it took.
     pub(crate) fn activate(&self, release: &str) -> Result<Duration> {
         let begin = Instant::now();
-        let mut run = self.post("runs", &json!({ "release": release }))?;
+        self.end_run(self.begin_run(release, None)?)?;
+        Ok(begin.elapsed())
+    }
+
+    /// Begins to move tenants to a release, all where none are named. It goes on after the answer.
+    pub(crate) fn begin_run(&self, release: &str, tenants: Option<&[&str]>) -> Result<Value> {
+        self.post("runs", &json!({ "release": release, "tenants": tenants }))
+    }
+
+    /// Waits until a run has moved every tenant.
+    pub(crate) fn end_run(&self, mut run: Value) -> Result<()> {
+        let begin = Instant::now();
         let id = run.get("id").and_then(Value::as_str).context("a run without id")?.to_owned();
         while run.get("ended_at").is_none_or(Value::is_null) {
             if begin.elapsed() > PATIENCE {
-                bail!("the run of {release} does not end: {run}");
+                bail!("the run does not end: {run}");
             }
             std::thread::sleep(Duration::from_millis(20));
             run = self.get(&format!("runs/{id}?limit=1"))?;
         }
         if run.get("failed").and_then(Value::as_u64) != Some(0) {
-            bail!("the run of {release} failed for some tenants: {run}");
+            bail!("the run failed for some tenants: {run}");
         }
-        Ok(begin.elapsed())
+        Ok(())
+    }
+
+    /// Asks the API by this method, with a JSON body where there is one.
+    pub(crate) fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
+        let request = Request::builder()
+            .method(method)
+            .uri(self.api(path))
+            .header("authorization", format!("Bearer {}", self.token));
+        let answer = match body {
+            Some(body) => {
+                agent().run(request.header("content-type", "application/json").body(body.to_string())?)
+            }
+            None => agent().run(request.body(())?),
+        };
+        read(answer, path)
     }
 
     fn get(&self, path: &str) -> Result<Value> {
-        let answer =
-            agent().get(self.api(path)).header("authorization", format!("Bearer {}", self.token)).call();
-        read(answer, path)
+        self.ask("GET", path, None)
     }
 
     fn post(&self, path: &str, body: &Value) -> Result<Value> {
-        let answer = agent()
-            .post(self.api(path))
-            .header("authorization", format!("Bearer {}", self.token))
-            .header("content-type", "application/json")
-            .send(body.to_string());
-        read(answer, path)
+        self.ask("POST", path, Some(body))
     }
 
     fn api(&self, path: &str) -> String {

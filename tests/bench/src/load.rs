@@ -63,13 +63,18 @@ pub(crate) fn measure(
     if output.requests == 0 || output.failures > 0 {
         bail!("{} of {} requests to {url} failed", output.failures, output.requests);
     }
-    let spent = after.cpu.saturating_sub(before.cpu);
-    // Requests of a run fit a double exactly.
-    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-    let cpu = spent.as_secs_f64() * 1e6 / output.requests as f64;
+    let cpu = per_request(after.cpu.saturating_sub(before.cpu), output.requests);
     let latency = |time: Duration| (!manner.http2).then_some(time);
     let (p50, p99) = (latency(output.p50), latency(output.p99));
     Ok(Sample { requests_per_second: output.per_second, cpu, p50, p99 })
+}
+
+/// Processor time per request, in µs.
+pub(crate) fn per_request(spent: Duration, requests: u64) -> f64 {
+    // Requests of a run fit a double exactly.
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+    let requests = requests as f64;
+    spent.as_secs_f64() * 1e6 / requests
 }
 
 /// Runs wrk with a script; failed requests are counted.
@@ -78,7 +83,8 @@ pub(crate) fn wrk(places: &Places, url: &str, seconds: u32, script: Option<&Path
     wrk_as(places, url, seconds, &manner)
 }
 
-fn wrk_as(places: &Places, url: &str, seconds: u32, manner: &Manner) -> Result<Output> {
+/// Runs wrk in this manner, over HTTP/1.1; failed requests are counted.
+pub(crate) fn wrk_as(places: &Places, url: &str, seconds: u32, manner: &Manner) -> Result<Output> {
     let mut command = Command::new(&places.wrk);
     command.args(["--threads", "1", "--connections", "32", "--latency", "--timeout", "10s"]);
     command.arg("--duration").arg(format!("{seconds}s"));

@@ -1,4 +1,5 @@
-//! Measures the server against native servers, nginx, Varnish and `wasmtime serve`, and writes a table.
+//! Measures the server against native servers, nginx, Varnish and `wasmtime serve`, and three of it as a farm; writes
+//! tables.
 //!
 //! Everything runs on this machine, on loopback, with load and server on the same cores: the figures
 //! compare within one run only. Answers are checked before they are counted. Nothing is asserted by
@@ -38,7 +39,7 @@ fn main() -> Result<()> {
     for argument in std::env::args().skip(1) {
         match argument.as_str() {
             "--quick" => quick = true,
-            name if sections::ALL.iter().any(|section| section.name == name) => wanted.push(argument),
+            name if sections::ALL.iter().any(|section| section.answers_to(name)) => wanted.push(argument),
             other => bail!("no section or option `{other}`"),
         }
     }
@@ -48,7 +49,7 @@ fn main() -> Result<()> {
     let mut report = Report::begin(effort);
     let mut failed = Vec::new();
     for section in sections::ALL {
-        if wanted.is_empty() || wanted.iter().any(|name| name == section.name) {
+        if wanted.is_empty() || wanted.iter().any(|name| section.answers_to(name)) {
             println!("==> {}", section.name);
             if let Err(error) = (section.run)(&places, effort, &mut report) {
                 println!("    FAILED: {error:#}");

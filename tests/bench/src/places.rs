@@ -14,6 +14,7 @@ pub(crate) struct Places {
     pub(crate) h2load: PathBuf,
     pub(crate) nginx: PathBuf,
     pub(crate) varnish: PathBuf,
+    pub(crate) haproxy: PathBuf,
     pub(crate) redis: PathBuf,
     pub(crate) wasmtime: PathBuf,
 }
@@ -37,6 +38,7 @@ impl Places {
             h2load: take("ROWHOUSE_BENCH_H2LOAD"),
             nginx: take("ROWHOUSE_BENCH_NGINX"),
             varnish: take("ROWHOUSE_BENCH_VARNISH"),
+            haproxy: take("ROWHOUSE_BENCH_HAPROXY"),
             redis: take("ROWHOUSE_BENCH_REDIS"),
             wasmtime: take("ROWHOUSE_BENCH_WASMTIME"),
         };

@@ -111,7 +111,11 @@ pub(crate) fn varnish(places: &Places, origin: u16) -> Result<Server> {
 
 /// A Redis of the benchmark's own, which writes nothing to disk.
 pub(crate) fn redis(places: &Places) -> Result<Server> {
-    let port = free_port()?;
+    redis_at(places, free_port()?)
+}
+
+/// The same on this port, such as that of one that was killed.
+pub(crate) fn redis_at(places: &Places, port: u16) -> Result<Server> {
     let mut command = Command::new(&places.redis);
     command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--appendonly", "no"]);
     command.args(["--maxmemory", "256mb", "--maxmemory-policy", "allkeys-lru"]);

@@ -110,6 +110,36 @@ impl Server {
         Ok(usage)
     }
 
+    /// Sends a signal, such as `-STOP`.
+    pub(crate) fn signal(&self, name: &str) -> Result<()> {
+        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status();
+        if !sent.context("start kill")?.success() {
+            bail!("kill {name} did not reach the server");
+        }
+        Ok(())
+    }
+
+    /// Ends it as `kill -9` does.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        self.child.kill().context("kill the server")?;
+        self.child.wait().context("wait for the end of the server")?;
+        Ok(())
+    }
+
+    /// Asks it to end, and waits. Any end but a good one is an error.
+    pub(crate) fn end(&mut self, patience: Duration) -> Result<()> {
+        self.signal("-TERM")?;
+        let until = Instant::now() + patience;
+        loop {
+            match self.child.try_wait().context("look at the server")? {
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => bail!("the server ended badly ({status})"),
+                None if Instant::now() > until => bail!("the server does not end"),
+                None => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
+    }
+
     fn still_there(&mut self, name: &str) -> Result<()> {
         match self.child.try_wait().context("look at the server")? {
             Some(status) => bail!("{name} ended ({status})"),

@@ -4,8 +4,14 @@
 
 #[path = "farm/cache.rs"]
 mod cache;
+#[path = "farm/crash.rs"]
+mod crash;
 #[path = "output_cache/fire.rs"]
 mod fire;
+#[path = "farm/relay.rs"]
+mod relay;
+#[path = "farm/stampede.rs"]
+mod stampede;
 
 use anyhow::{Context, Result, bail};
 use rowhouse_tests::{Client, TestServer, guest};
@@ -99,8 +105,8 @@ impl Drop for Databases {
     }
 }
 
-/// A server's folder with its configuration.
-fn prepare(dir: &Path, name: &str, databases: &Databases) -> Result<()> {
+/// A server's folder with its configuration. `redis` is how this server reaches Redis.
+fn prepare(dir: &Path, name: &str, databases: &Databases, redis: &str) -> Result<()> {
     std::fs::create_dir_all(dir)?;
     let key = dir.join("shared.key");
     // Servers that share sites share the key of their databases' passwords.
@@ -110,11 +116,10 @@ fn prepare(dir: &Path, name: &str, databases: &Databases) -> Result<()> {
          [control]\nurl = \"{}\"\nconnections = 4\nsync-interval-ms = 1000\n\
          [data]\ndefault-server = \"pg\"\nkey-file = \"{}\"\n\
          [data-servers.pg]\nengine = \"postgresql\"\nisolation = \"prefix\"\nurl = \"{}\"\nconnections = 12\n\
-         [redis]\nurl = \"redis://{}/0\"\nnamespace = \"{}\"\n",
+         [redis]\nurl = \"redis://{redis}/0\"\nnamespace = \"{}\"\n",
         databases.url(""),
         key.display(),
         databases.url("_sites"),
-        databases.redis,
         databases.namespace(),
     );
     Ok(std::fs::write(dir.join("rowhouse.toml"), config)?)
@@ -210,7 +215,7 @@ fn start(root: &Path, databases: &Databases) -> Result<Vec<TestServer>> {
         let starting: Vec<_> = (0..3)
             .map(|number| {
                 let dir = root.join(names(number));
-                let prepared = prepare(&dir, &names(number), databases);
+                let prepared = prepare(&dir, &names(number), databases, &databases.redis);
                 scope.spawn(move || prepared.and_then(|()| TestServer::launch(&dir, &[])))
             })
             .collect();

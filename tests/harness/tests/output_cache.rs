@@ -184,7 +184,7 @@ fn under_fire(config: &str, server_name: Option<&str>) -> Result<Counts> {
     let gone = server.operator()?.send("DELETE", GONE, None);
     let counts = counts.context("readers and writers")?;
     gone?.expect(200)?;
-    assert_eq!(counts.stale, 0, "{counts:?}");
+    assert_eq!((counts.stale, counts.unseen, counts.cut), (0, 0, 0), "{counts:?}");
     assert!(counts.reads > 0 && counts.hits > 0 && counts.writes > 0, "{counts:?}");
     assert_eq!((counts.failed, counts.failure.as_deref()), (0, None), "{counts:?}");
     Ok(counts)

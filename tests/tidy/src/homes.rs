@@ -49,13 +49,25 @@ const RULES: &[Rule] = &[
         tests_too: false,
     },
     Rule {
-        // Parts of the library, because both rooms name their own file as it is named.
+        // Parts of the library, here and below, because two rooms name a file of their own as it is named.
         names: &[
-            &["redis", "aio"],
             &["redis", "cluster"],
-            &["redis", "cluster_async"],
             &["redis", "sentinel"],
             &["redis", "Client"],
+            &["redis", "ConnectionAddr"],
+            &["redis", "ConnectionInfo"],
+            &["redis", "IntoConnectionInfo"],
+            &["redis", "RedisConnectionInfo"],
+            &["redis", "TlsMode"],
+        ],
+        homes: &[("host/redis/", "makes connections from the URL")],
+        instead: "get a connection from rowhouse_redis::Connector",
+        tests_too: false,
+    },
+    Rule {
+        names: &[
+            &["redis", "aio"],
+            &["redis", "cluster_async"],
             &["redis", "Cmd"],
             &["redis", "cmd"],
             &["redis", "pipe"],
@@ -66,6 +78,7 @@ const RULES: &[Rule] = &[
         homes: &[
             ("host/announce/src/redis.rs", "the channel of a farm"),
             ("host/cache/src/redis.rs", "the second level of the cache"),
+            ("host/redis/", "makes the connections that those two speak over"),
         ],
         instead: "announce through rowhouse-announce, keep pages through rowhouse-cache",
         tests_too: false,

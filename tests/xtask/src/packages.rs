@@ -38,6 +38,8 @@ pub(crate) const H2LOAD: Package = Package {
 /// It compiles its configuration: the package brings a C compiler.
 pub(crate) const VARNISH: Package =
     Package { programs: &["varnishd"], package: "varnish", purpose: "a rival of the benchmarks" };
+pub(crate) const HAPROXY: Package =
+    Package { programs: &["haproxy"], package: "haproxy", purpose: "the farm of the benchmarks" };
 pub(crate) const REDIS: Package = Package {
     programs: &["redis-server", "valkey-server"],
     package: "redis-server",

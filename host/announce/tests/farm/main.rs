@@ -6,8 +6,9 @@ mod redis_server;
 use parking_lot::Mutex;
 use redis_server::{RedisServer, Shared, ask, cluster, until};
 use rowhouse_announce::{AnnounceStats, Heard, RedisAnnouncer};
+use rowhouse_base::Announce;
 use rowhouse_base::id::TenantId;
-use rowhouse_base::{Announce, RedisNamespace, RedisUrl};
+use rowhouse_redis::{RedisNamespace, RedisUrl};
 use std::sync::Arc;
 
 /// An announcer, and what it heard.

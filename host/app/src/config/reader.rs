@@ -3,9 +3,9 @@
 
 use super::{LogFormat, Mode};
 use anyhow::Context;
-use rowhouse_base::redis_url::InvalidRedisNamespace;
-use rowhouse_base::{DataServerName, Hostname, Limits, Network, RedisNamespace, RedisUrl, TenantName};
+use rowhouse_base::{DataServerName, Hostname, Limits, Network, TenantName};
 use rowhouse_control::ControlUrl;
+use rowhouse_redis::{InvalidRedisNamespace, RedisNamespace, RedisUrl};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -163,12 +163,13 @@ impl Shard {
         all
     }
 
+    pub(super) fn has(&self, page: &Arc<Page>) -> bool {
+        let entry = self.entries.get(&page.hash);
+        entry.is_some_and(|entry| entry.pages.iter().any(|stored| Arc::ptr_eq(stored, page)))
+    }
+
     pub(super) fn keep(&mut self, page: &Arc<Page>, coding: Coding, body: Bytes) -> Change {
-        let stored = self
-            .entries
-            .get(&page.hash)
-            .is_some_and(|entry| entry.pages.iter().any(|stored| Arc::ptr_eq(stored, page)));
-        if !stored {
+        if !self.has(page) {
             return Change::default();
         }
         let more = page.keep(coding, body);

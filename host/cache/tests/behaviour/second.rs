@@ -70,6 +70,18 @@ async fn a_page_made_by_one_server_is_shown_by_the_other() {
 }
 
 #[tokio::test]
+async fn a_page_that_has_no_room_in_memory_is_read_from_there_each_time() {
+    let (_shared, one, other) = farm(&CacheConfig { memory_bytes: 1, ..Default::default() });
+    one.get("/", &[], Some(fresh("page"))).await;
+    for _ in 0..2 {
+        let shown = other.get("/", &[("accept-encoding", "br")], None).await;
+        assert_eq!((shown.body(), shown.asked.is_none()), ("page", true));
+        assert!(shown.field("cache-status").contains("detail=second"), "{shown:?}");
+    }
+    assert_eq!(other.cache.stats().bytes, 0);
+}
+
+#[tokio::test]
 async fn variants_are_found_and_forgotten_together() {
     let (_shared, one, other) = farm(&CacheConfig::default());
     let varied = |body: &str| Some(answer(200, &[("cache-control", "max-age=60"), ("vary", "foo")], body));

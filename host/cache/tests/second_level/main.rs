@@ -5,8 +5,8 @@
 mod redis_server;
 
 use redis_server::{RedisServer, Shared, ask, cluster, until};
-use rowhouse_base::{RedisNamespace, RedisUrl};
 use rowhouse_cache::{Leased, RedisLevel, RedisLevelSettings, SecondLevel as _};
+use rowhouse_redis::{RedisNamespace, RedisUrl};
 use std::time::Duration;
 
 /// Nothing here runs out while a test runs.

@@ -127,6 +127,7 @@ pub(super) async fn show(
         release: ReleaseRow::new(&release, None),
         digest: release.digest,
         has_upgrade: release.has_upgrade,
+        ready_on: release.ready_on,
         exports: release.exports,
         imports: release.imports,
     }))

@@ -2,7 +2,7 @@
 
 use crate::Control;
 use crate::error::ControlError;
-use crate::store::ReleaseRow;
+use crate::store::{ReleaseRow, ServerRow};
 use crate::types::{Page, Paging, ReleaseView, ReuseView, rfc3339};
 use bytes::Bytes;
 use rowhouse_base::{Chain, Digest, Timestamp};
@@ -32,7 +32,8 @@ impl Control {
         let control = Arc::clone(self);
         Self::detached("push release", async move {
             let (row, new) = control.push(&actor, name, reuse, bytes).await?;
-            Ok((control.release_view(&row).await?, new))
+            let servers = control.store.servers().await?;
+            Ok((control.release_view(&row, &servers).await?, new))
         })
         .await
     }
@@ -81,9 +82,10 @@ impl Control {
         let limit = paging.limit();
         let rows = self.store.releases_page(paging.cursor(), limit + 1).await?;
         let page = Page::cut(rows, limit, |row| row.name.to_string());
+        let servers = self.store.servers().await?;
         let mut items = Vec::with_capacity(page.items.len());
         for row in &page.items {
-            items.push(self.release_view(row).await?);
+            items.push(self.release_view(row, &servers).await?);
         }
         Ok(Page { items, next: page.next })
     }
@@ -94,7 +96,7 @@ impl Control {
     /// [`ControlError::NotFound`].
     pub async fn release(&self, _operator: &Operator, name: &str) -> Result<ReleaseView> {
         let row = self.known_release(name).await?;
-        self.release_view(&row).await
+        self.release_view(&row, &self.store.servers().await?).await
     }
 
     /// Deletes a release that no tenant runs or would return to, that is not the default and not being activated.
@@ -128,7 +130,7 @@ impl Control {
         self.sync().await
     }
 
-    async fn release_view(&self, row: &ReleaseRow) -> Result<ReleaseView> {
+    async fn release_view(&self, row: &ReleaseRow, servers: &[ServerRow]) -> Result<ReleaseView> {
         Ok(ReleaseView {
             name: row.name.to_string(),
             digest: row.digest.to_string(),
@@ -141,6 +143,7 @@ impl Control {
             reuse: row.reuse.map(ReuseView::from),
             pushed_at: rfc3339(row.pushed_at),
             tenants: self.store.tenants_on(&row.name).await?,
+            ready_on: self.names_of_ready(servers, &row.digest),
         })
     }
 }

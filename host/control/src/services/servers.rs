@@ -12,7 +12,7 @@ use crate::error::ControlError;
 use crate::store::{Beat, DatabaseError, ServerRow, ServerState};
 use crate::types::{AppliedView, ServerList, ServerView, rfc3339};
 use parking_lot::Mutex;
-use rowhouse_base::Chain;
+use rowhouse_base::{Chain, Digest};
 use rowhouse_identity::Operator;
 use std::fmt;
 use std::sync::Arc;
@@ -25,15 +25,15 @@ type Result<T> = std::result::Result<T, ControlError>;
 /// How often a server says that it is there.
 const BEAT: Duration = Duration::from_secs(2);
 /// Beats for new generations come no faster: a flood of changes costs ten small statements a second.
-const BEAT_PAUSE: Duration = Duration::from_millis(100);
+pub(super) const BEAT_PAUSE: Duration = Duration::from_millis(100);
 /// A server that missed five beats is not waited for.
 pub(crate) const LIVE: Duration = Duration::from_secs(10);
 /// Counts of sign-ins that ended, and servers that are gone, are looked for this often.
 const SWEEP: Duration = Duration::from_secs(30);
 /// A server that was silent for this long is forgotten; until then operators see that it is missing.
 const GONE: Duration = Duration::from_secs(600);
-/// How often is looked whether all servers have a generation.
-const LOOK: Duration = Duration::from_millis(50);
+/// How often is looked whether all servers have a generation, or a module.
+pub(super) const LOOK: Duration = Duration::from_millis(50);
 /// Unknown hosts lead to at most this many looks at the control database a second, however many ask.
 const STRANGER_LOOK: Duration = Duration::from_millis(250);
 /// Requests for unknown hosts that wait for a look at most; further ones are answered at once.
@@ -48,6 +48,8 @@ pub(crate) struct Standing {
     left: AtomicBool,
     /// The start is not finished because the control database is away.
     early: AtomicBool,
+    /// Modules that could serve here at once, of those that may be activated next.
+    ready: Mutex<Vec<Digest>>,
     /// What the unfinished start is to push.
     shipped: Mutex<Option<ShippedModule>>,
     /// When the last look for an unknown host began; held while one is under way.
@@ -71,6 +73,7 @@ impl Standing {
             asked: watch::Sender::new(false),
             left: AtomicBool::new(false),
             early: AtomicBool::new(early),
+            ready: Mutex::default(),
             shipped: Mutex::new(None),
             looked: tokio::sync::Mutex::new(None),
             strangers: tokio::sync::Semaphore::new(STRANGERS),
@@ -80,6 +83,16 @@ impl Standing {
     /// True until the control database answered for the first time.
     pub(super) fn is_early(&self) -> bool {
         self.early.load(Ordering::SeqCst)
+    }
+
+    /// Takes over what is ready here. True where it was something else.
+    pub(super) fn set_ready(&self, ready: Vec<Digest>) -> bool {
+        let mut known = self.ready.lock();
+        if *known == ready {
+            return false;
+        }
+        *known = ready;
+        true
     }
 
     pub(super) fn keep_shipped(&self, shipped: Option<&ShippedModule>) {
@@ -248,6 +261,7 @@ impl Control {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             state: *self.standing.state.lock(),
             applied: self.directory.with(rowhouse_tenant::Snapshot::generation),
+            ready: self.standing.ready.lock().clone(),
         }
     }
 

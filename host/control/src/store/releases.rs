@@ -138,6 +138,27 @@ impl Store {
         Ok((!parts.is_empty()).then_some(bytes))
     }
 
+    /// The releases that were pushed last, newest first.
+    pub(crate) async fn newest_releases(&self, limit: u32) -> Result<Vec<(ReleaseName, Digest)>> {
+        let rows = sql("SELECT name, digest FROM releases ORDER BY pushed_at DESC, name DESC LIMIT $1")
+            .bind(i64::from(limit))
+            .fetch_all(&self.pools.read)
+            .await?;
+        rows.iter().map(|row| Ok((parsed(row, "name")?, parsed(row, "digest")?))).collect()
+    }
+
+    /// What tenants get from runs that are under way.
+    pub(crate) async fn awaited_releases(&self) -> Result<Vec<Digest>> {
+        let rows = sql("SELECT DISTINCT releases.digest AS digest FROM runs \
+             JOIN run_items ON run_items.run_id = runs.id \
+             JOIN releases ON releases.name = run_items.to_release \
+             WHERE runs.state IN ('queued', 'running', 'interrupted') \
+             AND run_items.state IN ('waiting', 'running')")
+        .fetch_all(&self.pools.read)
+        .await?;
+        rows.iter().map(|row| parsed(row, "digest")).collect()
+    }
+
     /// Every digest that a release has.
     pub(crate) async fn digests(&self) -> Result<HashSet<Digest>> {
         let rows = sql("SELECT DISTINCT digest FROM releases").fetch_all(&self.pools.read).await?;

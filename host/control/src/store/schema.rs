@@ -27,6 +27,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "runs with leases and items", statements: RUNS },
     Migration { name: "outbound requests", statements: OUTBOUND },
     Migration { name: "servers of a farm", statements: FARM },
+    Migration { name: "releases that servers have ready", statements: READY },
 ];
 
 const BEGIN: &[&str] = &[
@@ -154,6 +155,9 @@ const FARM: &[&str] = &[
     "CREATE INDEX sign_ins_ends ON sign_ins (ends_at)",
     "ALTER TABLE tenants ADD COLUMN worker VARCHAR(36)",
 ];
+
+/// Digests as a JSON list; NULL is none.
+const READY: &[&str] = &["ALTER TABLE servers ADD COLUMN ready TEXT"];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS control_ledger (version BIGINT PRIMARY KEY, name VARCHAR(64) NOT NULL, \
      applied_at BIGINT NOT NULL)";

@@ -5,9 +5,9 @@
 //! change does move the generation, so that the server looks at once.
 
 use super::dialect::{settled, sql};
-use super::{Change, Result, Store, flag, generation, number, parsed, timestamp};
-use rowhouse_base::Timestamp;
+use super::{Change, Result, Store, flag, generation, json_option, number, parsed, timestamp, to_json};
 use rowhouse_base::id::{ServerId, TenantId};
+use rowhouse_base::{Digest, Timestamp};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -65,6 +65,8 @@ pub(crate) struct Beat {
     pub(crate) state: ServerState,
     /// The generation that requests see there.
     pub(crate) applied: u64,
+    /// Modules that it could serve at once, of those that may be activated next.
+    pub(crate) ready: Vec<Digest>,
 }
 
 /// A server as the others see it.
@@ -77,6 +79,8 @@ pub(crate) struct ServerRow {
     /// It was told to leave.
     pub(crate) drain: bool,
     pub(crate) applied: u64,
+    /// See [`Beat::ready`].
+    pub(crate) ready: Vec<Digest>,
     /// By the database's clock.
     pub(crate) started_at: Timestamp,
     /// How long ago it last beat, by the database's clock.
@@ -99,13 +103,14 @@ impl Store {
         let now = self.moment().await?;
         let mut tx = self.pools.write.begin().await?;
         sql("DELETE FROM servers WHERE id = $1").bind(beat.id.to_string()).execute(&mut tx).await?;
-        sql("INSERT INTO servers (id, name, version, state, drain, applied, started_at, beat_at) \
-             VALUES ($1, $2, $3, $4, 0, $5, $6, $7)")
+        sql("INSERT INTO servers (id, name, version, state, drain, applied, ready, started_at, beat_at) \
+             VALUES ($1, $2, $3, $4, 0, $5, $6, $7, $8)")
         .bind(beat.id.to_string())
         .bind(beat.name.as_str())
         .bind(beat.version.as_str())
         .bind(beat.state.as_str())
         .bind(number(beat.applied))
+        .bind(to_json("ready", &beat.ready)?)
         .bind(now.0)
         .bind(now.0)
         .execute(&mut tx)
@@ -116,10 +121,12 @@ impl Store {
     /// Says that a server is there. Gives whether it is to leave; none where nobody knows it any more.
     pub(crate) async fn beat_server(&self, beat: &Beat) -> Result<Option<bool>> {
         let now = self.moment().await?;
+        let ready = to_json("ready", &beat.ready)?;
         let known = settled(|| {
-            sql("UPDATE servers SET state = $1, applied = $2, beat_at = $3 WHERE id = $4")
+            sql("UPDATE servers SET state = $1, applied = $2, ready = $3, beat_at = $4 WHERE id = $5")
                 .bind(beat.state.as_str())
                 .bind(number(beat.applied))
+                .bind(ready.as_str())
                 .bind(now.0)
                 .bind(beat.id.to_string())
                 .execute(&self.pools.write)
@@ -154,10 +161,11 @@ impl Store {
     /// All servers that are known, in the order of their names.
     pub(crate) async fn servers(&self) -> Result<Vec<ServerRow>> {
         let now = self.moment().await?;
-        let rows = sql("SELECT id, name, version, state, drain, applied, started_at, beat_at FROM servers \
+        let rows =
+            sql("SELECT id, name, version, state, drain, applied, ready, started_at, beat_at FROM servers \
              ORDER BY name, id LIMIT 1000")
-        .fetch_all(&self.pools.read)
-        .await?;
+            .fetch_all(&self.pools.read)
+            .await?;
         rows.iter()
             .map(|row| {
                 let silent = now.0.saturating_sub(row.get::<i64>("beat_at")?);
@@ -168,6 +176,7 @@ impl Store {
                     state: parsed(row, "state")?,
                     drain: flag(row, "drain")?,
                     applied: generation(row, "applied")?,
+                    ready: json_option(row, "ready")?.unwrap_or_default(),
                     started_at: timestamp(row, "started_at")?,
                     silent_for: Duration::from_micros(u64::try_from(silent).unwrap_or_default()),
                 })

@@ -5,8 +5,8 @@
 
 use super::dialect::{Row, Tx, sql, sql_in};
 use super::{
-    Change, Result, Store, flag, generation, json, like, number, parsed, parsed_option, timestamp, to_json,
-    value,
+    Change, Result, Store, flag, generation, json, json_option, like, number, parsed, parsed_option,
+    timestamp, to_json, value,
 };
 use rowhouse_base::id::TenantId;
 use rowhouse_base::{DataServerName, Digest, TenantName, Timestamp};
@@ -127,14 +127,11 @@ impl Operation {
 }
 
 fn operation(row: &Row) -> Result<Option<Operation>> {
-    let text: Option<String> = row.get("operation")?;
-    text.map(|text| serde_json::from_str(&text).map_err(|error| value("operation", error))).transpose()
+    json_option(row, "operation")
 }
 
 fn outbound(row: &Row) -> Result<Vec<OutboundRule>> {
-    let text: Option<String> = row.get("outbound")?;
-    let read = |text: String| serde_json::from_str(&text).map_err(|error| value("outbound", error));
-    text.map_or(Ok(Vec::new()), read)
+    Ok(json_option(row, "outbound")?.unwrap_or_default())
 }
 
 fn all(rows: &[Row]) -> Result<Vec<TenantRow>> {

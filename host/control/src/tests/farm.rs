@@ -2,7 +2,7 @@
 
 use crate::stub::{House, config, open_with};
 use crate::tests::{Engine, TestDatabase, on, on_each_engine};
-use crate::types::{CreateTenant, PatchTenant};
+use crate::types::{CreateTenant, PatchTenant, StartRun};
 use crate::{Control, ControlConfig, ControlError, ControlUrl};
 use rowhouse_base::announce::{Announce, Sent};
 use rowhouse_base::id::{ServerId, TenantId};
@@ -195,6 +195,47 @@ async fn another_server_finds_a_module_and_compiles_it_before_it_serves() {
     assert_eq!(rooms.ready.lock().len(), 2);
 }
 
+async fn what_was_pushed_is_compiled_everywhere_before_a_tenant_is_moved_to_it() {
+    let house = House::new().await;
+    let rooms = Arc::new(crate::stub::Rooms::default());
+    let saved = tempfile::tempdir().unwrap();
+    let configured = ControlConfig {
+        server_name: "slow".to_owned(),
+        sync_interval: NEVER,
+        ..config(house.url(), saved.path(), ServerId::new())
+    };
+    let slow = open_with(configured, &rooms).await.unwrap();
+    slow.recover().await.unwrap();
+    house.push("1.0.0", "module 1").await;
+    house.create("club").await.unwrap();
+    house.activate("site@1.0.0").await;
+    for control in [&house.control, &slow] {
+        control.sync().await.unwrap();
+        control.set_serving();
+        control.make_releases_ready().await.unwrap();
+        control.beat().await.unwrap();
+    }
+    house.push("2.0.0", "module 1 upgrade").await;
+    let is_ready = async || {
+        let release = house.control.release(&house.operator, "site@2.0.0").await.unwrap();
+        release.ready_on.contains(&"slow".to_owned())
+    };
+    assert!(!is_ready().await);
+    let request = StartRun { release: "site@2.0.0".into(), tenants: None, default: None };
+    let run = house.control.activate(&house.operator, request).await.unwrap();
+    let state = async || house.control.run(&house.operator, &run.id).await.unwrap().state;
+    until("the run is at work", || async { state().await == "running" }).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(house.release_of("club").as_deref(), Some("site@1.0.0"), "a server is not ready");
+    slow.sync().await.unwrap();
+    slow.make_releases_ready().await.unwrap();
+    assert_eq!(rooms.called("prepare"), 2, "while its own tenants run the old release");
+    slow.beat().await.unwrap();
+    house.run_ended(&run.id).await;
+    assert_eq!(house.release_of("club").as_deref(), Some("site@2.0.0"));
+    assert!(is_ready().await);
+}
+
 async fn a_change_can_wait_until_every_server_has_it() {
     let house = House::new().await;
     let wire = Arc::new(Wire::default());
@@ -344,6 +385,7 @@ on_each_engine!(
     servers_that_start_at_once_make_one_first_user,
     a_hint_is_enough_and_a_lost_one_is_made_good_by_the_timer,
     another_server_finds_a_module_and_compiles_it_before_it_serves,
+    what_was_pushed_is_compiled_everywhere_before_a_tenant_is_moved_to_it,
     a_change_can_wait_until_every_server_has_it,
     a_server_is_told_to_leave_through_any_other,
     a_server_that_fell_silent_is_forgotten_and_comes_back,

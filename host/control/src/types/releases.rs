@@ -29,6 +29,9 @@ pub struct ReleaseView {
     pub pushed_at: String,
     /// How many tenants run it.
     pub tenants: u64,
+    /// Living servers that have it compiled. Each compiles the newest push of a name as soon as it hears of it; an
+    /// activation waits for those that have not.
+    pub ready_on: Vec<String>,
 }
 
 /// How an instance may be used again: for the same tenant, release and revision, never beyond.

@@ -159,7 +159,7 @@ fn config(engine: &str, isolation: &str) -> Result<String> {
 }
 
 /// An administrator's URL; none for the embedded engine.
-fn server(engine: &str) -> Option<String> {
+pub(super) fn server(engine: &str) -> Option<String> {
     let (variable, usual) = match engine {
         "postgresql" => ("ROWHOUSE_TEST_POSTGRES", "postgres://postgres@127.0.0.1:5432/postgres"),
         "mysql" => ("ROWHOUSE_TEST_MARIADB", "mysql://root@127.0.0.1:3306/"),
@@ -168,7 +168,8 @@ fn server(engine: &str) -> Option<String> {
     Some(std::env::var(variable).unwrap_or_else(|_unset| usual.to_owned()))
 }
 
-fn in_database(url: &str, database: &str) -> Result<String> {
+/// The same URL with this database in it.
+pub(super) fn in_database(url: &str, database: &str) -> Result<String> {
     let (place, _database) = url.rsplit_once('/').context("a URL ends with /DATABASE")?;
     Ok(format!("{place}/{database}"))
 }

@@ -14,6 +14,33 @@ const ITEMS: i64 = 16;
 
 const HOUR: Cache = Cache::Exact(Duration::from_secs(3600));
 
+/// Fields by which a visitor could try to make a page that others get. A host that lets one through shows it.
+const FORGEABLE: [&str; 20] = [
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-proto",
+    "x-forwarded-scheme",
+    "x-forwarded-server",
+    "x-forwarded-ssl",
+    "x-forwarded",
+    "x-host",
+    "x-original-host",
+    "x-original-url",
+    "x-rewrite-url",
+    "x-real-ip",
+    "x-client-ip",
+    "true-client-ip",
+    "x-cluster-client-ip",
+    "front-end-https",
+    "cookie",
+];
+
+/// Times that a stamp says whose it is: its page is then long enough to be coded, and any part of it tells.
+const COPIES: usize = 24;
+
 /// Another number in every instance.
 fn rendering() -> String {
     format!("{:016x}", RandomState::new().build_hasher().finish())
@@ -86,6 +113,28 @@ fn echo(request: &Request) -> Response {
     kept(asked.join("|")).header("vary", "accept-language")
 }
 
+/// Whose page it is, what it was made of and what it was asked for: all that two right answers may differ by.
+fn stamp(request: &Request, id: i64) -> Result {
+    let value: Option<i64> = sql::query_scalar("SELECT value FROM item WHERE id = $1", params![id])?;
+    let value = value.ok_or(Error::NotFound)?;
+    let field = |name: &str| request.header(name).unwrap_or("-").to_owned();
+    let site = tenant::current();
+    let marker = format!("{}|{}|{}|{id}|{value}", site.id, site.name, site.release);
+    let asked = [
+        request.origin().to_owned(),
+        request.base_path().to_owned(),
+        request.path().to_owned(),
+        request.query_string().unwrap_or("-").to_owned(),
+        field("host"),
+        field("accept-language"),
+        field("x-variant"),
+        FORGEABLE.map(field).join("|"),
+    ];
+    let whose = [marker.as_str(); COPIES].join("\n");
+    let page = kept(format!("{whose}\n{}", asked.join("\n")));
+    Ok(page.header("vary", "accept-language, x-variant").header("x-marker", marker))
+}
+
 /// The site.
 pub struct Kept;
 
@@ -101,6 +150,7 @@ impl Site for Kept {
             .get("/note", note)
             .post("/note", write_note)
             .get("/echo", echo)
+            .get("/stamp/{id}", stamp)
     }
 
     fn migrations() -> Vec<Migration> {

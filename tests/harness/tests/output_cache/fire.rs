@@ -2,7 +2,8 @@
 //!
 //! Every item has one writer at a time, which adds one and learns the new value. A value that a writer was
 //! told before a reader's request began, or that much earlier as servers may be out of touch, is the least
-//! that reader may see. Nothing else is assumed.
+//! that reader may see. What a server has shown once, whether or not a writer was told of it, it may not unsee.
+//! Nothing else is assumed.
 
 use anyhow::{Result, bail};
 use rowhouse_tests::{Answer, Client};
@@ -13,12 +14,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Items that are read and written; few, so that both meet.
-const ITEMS: usize = 4;
+pub(crate) const ITEMS: usize = 4;
 const READERS: usize = 4;
 const WRITERS: usize = 2;
 
 /// Seconds it lasts where the environment doesn't say.
 const SECONDS: u64 = 5;
+
+/// Between two writes: readers must find the page kept now and then.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// The servers that are written to, asked in turn. Emptied before one is killed: what fails then was cut off.
+pub(crate) type Writers = Arc<Mutex<Vec<Client>>>;
 
 /// What happened.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +35,10 @@ pub(crate) struct Counts {
     pub(crate) writes: u64,
     /// Reads that saw less than was acknowledged before they began.
     pub(crate) stale: u64,
+    /// Reads that saw less than the same server had shown before they began.
+    pub(crate) unseen: u64,
+    /// Writes that their server did not live to answer: nobody knows whether they happened.
+    pub(crate) cut: u64,
     /// Requests that got no proper answer.
     pub(crate) failed: u64,
     /// What the first of them got.
@@ -37,11 +48,15 @@ pub(crate) struct Counts {
 #[derive(Default)]
 struct Shared {
     stop: AtomicBool,
-    acknowledged: [Acknowledged; ITEMS],
+    acknowledged: [Values; ITEMS],
+    /// What each server that is read from has shown.
+    shown: Vec<[Values; ITEMS]>,
     reads: AtomicU64,
     hits: AtomicU64,
     writes: AtomicU64,
     stale: AtomicU64,
+    unseen: AtomicU64,
+    cut: AtomicU64,
     failed: AtomicU64,
     failure: Mutex<Option<String>>,
 }
@@ -57,14 +72,16 @@ impl Shared {
     }
 }
 
-/// The values that writers were told, and when, in order.
+/// The values of an item that somebody was told, and when, in order. Each is more than the one before.
 #[derive(Default)]
-struct Acknowledged(Mutex<VecDeque<(Instant, u64)>>);
+struct Values(Mutex<VecDeque<(Instant, u64)>>);
 
-impl Acknowledged {
+impl Values {
     fn add(&self, value: u64) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.push_back((Instant::now(), value));
+        if all.back().is_none_or(|(_told, last)| *last < value) {
+            all.push_back((Instant::now(), value));
+        }
     }
 
     /// The last value that was told before this moment. What is older is not asked for again.
@@ -79,7 +96,9 @@ impl Acknowledged {
 
 /// Servers under load, asked in turn.
 pub(crate) struct Fire {
-    servers: Vec<Client>,
+    readers: Vec<Client>,
+    /// At first the same servers.
+    pub(crate) writers: Writers,
     site: String,
     slack: Duration,
     shared: Arc<Shared>,
@@ -88,7 +107,10 @@ pub(crate) struct Fire {
 impl Fire {
     /// Readers may be behind by `slack`.
     pub(crate) fn new(servers: Vec<Client>, site: &str, slack: Duration) -> Self {
-        Self { servers, site: site.to_owned(), slack, shared: Arc::default() }
+        let shown: Vec<[Values; ITEMS]> = servers.iter().map(|_server| Default::default()).collect();
+        let shared = Arc::new(Shared { shown, ..Shared::default() });
+        let writers = Arc::new(Mutex::new(servers.clone()));
+        Self { readers: servers, writers, site: site.to_owned(), slack, shared }
     }
 
     /// Reads and writes for the time that `ROWHOUSE_TEST_FIRE_SECONDS` says.
@@ -105,11 +127,19 @@ impl Fire {
     /// # Errors
     /// Where a thread panicked.
     pub(crate) fn burn_for(&self, time: Duration) -> Result<Counts> {
+        self.burn_while(|| thread::sleep(time))
+    }
+
+    /// Reads and writes while something is done.
+    ///
+    /// # Errors
+    /// Where a thread panicked.
+    pub(crate) fn burn_while(&self, work: impl FnOnce()) -> Result<Counts> {
         let threads: Vec<_> = (0..READERS)
             .map(|number| self.spawn(number, Self::read))
             .chain((0..WRITERS).map(|number| self.spawn(number, Self::write)))
             .collect();
-        thread::sleep(time);
+        work();
         self.shared.stop.store(true, Ordering::SeqCst);
         for thread in threads {
             if thread.join().is_err() {
@@ -123,6 +153,8 @@ impl Fire {
             hits: count(&shared.hits),
             writes: count(&shared.writes),
             stale: count(&shared.stale),
+            unseen: count(&shared.unseen),
+            cut: count(&shared.cut),
             failed: count(&shared.failed),
             failure: shared.failure.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         })
@@ -130,7 +162,8 @@ impl Fire {
 
     fn spawn(&self, number: usize, work: fn(&Self, usize, usize)) -> thread::JoinHandle<()> {
         let own = Self {
-            servers: self.servers.clone(),
+            readers: self.readers.clone(),
+            writers: Arc::clone(&self.writers),
             site: self.site.clone(),
             slack: self.slack,
             shared: Arc::clone(&self.shared),
@@ -144,28 +177,28 @@ impl Fire {
         })
     }
 
-    fn server(&self, turn: usize) -> Option<&Client> {
-        self.servers.get(turn % self.servers.len().max(1))
-    }
-
     fn read(&self, _number: usize, turn: usize) {
         let item = turn % ITEMS;
-        let (Some(server), Some(acknowledged)) =
-            (self.server(turn / ITEMS), self.shared.acknowledged.get(item))
-        else {
+        let place = (turn / ITEMS) % self.readers.len().max(1);
+        let (Some(server), Some(acknowledged), Some(shown)) = (
+            self.readers.get(place),
+            self.shared.acknowledged.get(item),
+            self.shared.shown.get(place).and_then(|items| items.get(item)),
+        ) else {
             return;
         };
+        let begun = Instant::now();
         // Before anything older is forgotten by another reader's later look: the slack is the same for all.
-        let least = Instant::now().checked_sub(self.slack).map_or(0, |moment| acknowledged.before(moment));
+        let least = begun.checked_sub(self.slack).map_or(0, |moment| acknowledged.before(moment));
+        let before = shown.before(begun);
         let answer = server.get(&format!("{}/item/{item}", self.site));
-        let value = answer.as_ref().ok().filter(|answer| answer.status == 200);
-        match value.and_then(|answer| answer.text().trim().parse::<u64>().ok()) {
-            Some(value) if value < least => {
-                self.shared.stale.fetch_add(1, Ordering::SeqCst);
-            }
-            Some(_) => {}
-            None => return self.shared.fail(&answer),
-        }
+        let found = answer.as_ref().ok().filter(|answer| answer.status == 200);
+        let Some(value) = found.and_then(|answer| answer.text().trim().parse::<u64>().ok()) else {
+            return self.shared.fail(&answer);
+        };
+        shown.add(value);
+        self.shared.stale.fetch_add(u64::from(value < least), Ordering::SeqCst);
+        self.shared.unseen.fetch_add(u64::from(value < before), Ordering::SeqCst);
         self.shared.reads.fetch_add(1, Ordering::SeqCst);
         if answer.is_ok_and(|answer| answer.header("cache-status").contains("; hit")) {
             self.shared.hits.fetch_add(1, Ordering::SeqCst);
@@ -175,20 +208,23 @@ impl Fire {
     /// Writers share the items between them, so that each item has one.
     fn write(&self, number: usize, turn: usize) {
         let item = (turn % (ITEMS / WRITERS)) * WRITERS + number;
-        let (Some(server), Some(acknowledged)) = (self.server(turn), self.shared.acknowledged.get(item))
-        else {
-            return;
-        };
-        let answer = server.send("POST", &format!("{}/item/{item}", self.site), None);
-        let value = answer.as_ref().ok().filter(|answer| answer.status == 200);
-        match value.and_then(|answer| answer.text().trim().parse().ok()) {
-            Some(value) => {
-                acknowledged.add(value);
-                self.shared.writes.fetch_add(1, Ordering::SeqCst);
+        let servers = self.writers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let (Some(server), Some(acknowledged)) =
+            (servers.get(turn % servers.len().max(1)), self.shared.acknowledged.get(item))
+        {
+            let answer = server.send("POST", &format!("{}/item/{item}", self.site), None);
+            let value = answer.as_ref().ok().filter(|answer| answer.status == 200);
+            match value.and_then(|answer| answer.text().trim().parse().ok()) {
+                Some(value) => {
+                    acknowledged.add(value);
+                    self.shared.writes.fetch_add(1, Ordering::SeqCst);
+                }
+                None if self.writers.lock().unwrap_or_else(PoisonError::into_inner).is_empty() => {
+                    self.shared.cut.fetch_add(1, Ordering::SeqCst);
+                }
+                None => self.shared.fail(&answer),
             }
-            None => self.shared.fail(&answer),
         }
-        // Readers must find the page kept now and then.
-        thread::sleep(Duration::from_millis(5));
+        thread::sleep(PAUSE);
     }
 }

@@ -115,6 +115,7 @@ fn described(release: &views::Release) -> String {
         ("upgrade code", if release.has_upgrade { "yes" } else { "no" }.to_owned()),
         ("instances", instances(release.reuse)),
         ("tenants", release.tenants.to_string()),
+        ("ready on", release.ready_on.join(", ")),
         ("pushed", views::time(&release.pushed_at)),
     ])
 }

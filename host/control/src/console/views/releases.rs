@@ -64,6 +64,7 @@ pub(in crate::console) struct ReleasePage {
     pub release: ReleaseRow,
     pub digest: String,
     pub has_upgrade: bool,
+    pub ready_on: Vec<String>,
     pub exports: Vec<String>,
     pub imports: Vec<String>,
 }

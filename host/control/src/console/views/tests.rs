@@ -61,6 +61,7 @@ fn release(name: &str, tenants: u64) -> ReleaseView {
         reuse: None,
         pushed_at: WHEN.into(),
         tenants,
+        ready_on: vec!["web1".into(), "web2".into()],
     }
 }
 
@@ -285,6 +286,7 @@ fn one_release() -> ReleasePage {
         release: ReleaseRow::new(&view, None),
         digest: view.digest,
         has_upgrade: true,
+        ready_on: view.ready_on,
         exports: view.exports,
         imports: view.imports,
     }

@@ -206,10 +206,7 @@ impl Control {
             if targets.contains_key(&item.to) {
                 continue;
             }
-            let target = match self.known_release(item.to.as_str()).await {
-                Ok(release) => self.reconciler.prepare(release.digest).await.map(|()| Arc::new(release)),
-                Err(error) => Err(error),
-            };
+            let target = self.make_target(item.to.as_str()).await;
             let target = match target {
                 // No fault of the release: the run is given back, and goes on when the database is there.
                 Err(error @ ControlError::Database(_)) => return Err(Halt::Failed(error)),
@@ -219,6 +216,14 @@ impl Control {
             targets.insert(item.to.clone(), target);
         }
         Ok(())
+    }
+
+    /// A release that is ready here and, as far as can be waited for, on every other server.
+    async fn make_target(&self, name: &str) -> Result<Arc<ReleaseRow>, ControlError> {
+        let release = self.known_release(name).await?;
+        self.reconciler.prepare(release.digest).await?;
+        self.wait_until_ready(release.digest).await?;
+        Ok(Arc::new(release))
     }
 
     /// Tells those whose end is known without their database from those that have to be migrated. A rollback

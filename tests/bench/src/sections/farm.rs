@@ -1,0 +1,44 @@
+//! Three servers on one control database, behind the balancers that the example of a farm ships: how soon a change
+//! is everywhere, whether any is lost, and what visitors see of restarts and faults.
+//!
+//! Each part starts a farm of its own and can be asked for alone, as `farm:PART`. What is configured is what
+//! `examples/farm` ships, with this machine's places in it. Nothing but loopback is listened on, and nothing is ended
+//! that was not started here: the PostgreSQL of the tests goes on while a relay in front of it plays its outage.
+
+mod balancer;
+mod crowd;
+mod databases;
+mod example;
+pub(super) mod faults;
+mod fleet;
+mod relay;
+pub(super) mod restart;
+pub(super) mod scaling;
+mod sign;
+pub(super) mod visibility;
+pub(super) mod writers;
+
+use std::time::Duration;
+
+/// A time in milliseconds, as tables show it.
+fn millis(time: Duration) -> String {
+    format!("{:.1}", time.as_secs_f64() * 1e3)
+}
+
+/// The same, marked where it is longer than it should be.
+fn against(time: Duration, goal: Duration) -> String {
+    let mark = if time > goal { " (missed)" } else { "" };
+    format!("{}{mark}", millis(time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_too_long_is_marked() {
+        let goal = Duration::from_secs(1);
+        assert_eq!(against(goal, goal), "1000.0");
+        assert_eq!(against(Duration::from_micros(1_000_100), goal), "1000.1 (missed)");
+    }
+}
