@@ -28,7 +28,17 @@ where
 /// CPU time of the calling thread.
 #[must_use]
 pub fn thread_cpu() -> Duration {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time_of(rustix::time::ClockId::ThreadCPUTime)
+}
+
+/// Time since some moment before this process began, by a clock that never goes back.
+#[must_use]
+pub fn monotonic() -> Duration {
+    time_of(rustix::time::ClockId::Monotonic)
+}
+
+fn time_of(clock: rustix::time::ClockId) -> Duration {
+    let now = rustix::time::clock_gettime(clock);
     let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
     Duration::new(seconds, u32::try_from(now.tv_nsec).unwrap_or(0))
 }

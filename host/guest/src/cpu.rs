@@ -1,15 +1,16 @@
 //! Guest CPU time: measured, limited, and kept from delaying others.
 //!
-//! Every poll of a guest's future is timed by its thread's own CPU clock: waiting costs the guest
-//! nothing, nor does a machine that is busy with something else, and host work done inside a poll is
-//! billed to the one who asked for it. The epoch callback reads the same clock and ends a guest that has
-//! used its budget. A guest that has run for a while moves to threads that run
+//! Every poll of a guest's future is timed: waiting costs the guest nothing, and host work done inside a poll is
+//! billed to the one who asked for it. Short polls, which most requests consist of, are timed by the wall clock;
+//! all others by their thread's own CPU clock, so that a machine that is busy with something else costs the guest
+//! nothing either. The epoch callback reads the same clock and ends a guest that has used its budget. A guest that has run for a while moves to threads that run
 //! when nothing else does ([`BackLane`]), so that short requests of others always find a free core; a tenant that
 //! used much lately while others are at work begins there.
 
 use futures_util::future::Either;
 use rowhouse_base::Share;
-use rowhouse_base::tasks::{run_when_idle, thread_cpu};
+use rowhouse_base::tasks::{monotonic, run_when_idle, thread_cpu};
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -30,21 +31,55 @@ const FOREGROUND: Duration = Duration::from_millis(5);
 /// The ticker sleeps after this many ticks without a guest.
 const IDLE_TICKS: u32 = 100;
 
+/// Polls shorter than this are timed by the wall clock alone: reading a thread's CPU clock is a system call, and two of
+/// them are a tenth of a small page.
+const SHORT: Duration = Duration::from_micros(100);
+
+/// A poll begins with a reading of the thread's CPU clock that is no older than this. What the thread did between the two
+/// is billed with the poll, unless that is short.
+const RECENT: Duration = Duration::from_micros(250);
+
+thread_local! {
+    /// The last reading of this thread's CPU clock.
+    static LAST: Cell<Reading> = const { Cell::new(Reading { cpu: Duration::ZERO, at: Duration::ZERO }) };
+}
+
+/// What a thread's CPU clock said, and when.
+#[derive(Clone, Copy)]
+struct Reading {
+    cpu: Duration,
+    at: Duration,
+}
+
+impl Reading {
+    fn take(at: Duration) -> Self {
+        let reading = Self { cpu: thread_cpu(), at };
+        LAST.set(reading);
+        reading
+    }
+
+    /// One that is good enough at this moment.
+    fn recent(at: Duration) -> Self {
+        let last = LAST.get();
+        if at.saturating_sub(last.at) > RECENT { Self::take(at) } else { last }
+    }
+}
+
 /// Measures one guest, and bills what it measured to its tenant.
 #[derive(Debug)]
 pub(crate) struct Meter {
     budget: Duration,
     share: Option<Arc<Share>>,
     used_nanos: AtomicU64,
-    /// The thread's CPU clock when the running poll began, plus one; 0 between polls. A poll begins and
-    /// ends on one thread, so the difference is its own.
+    /// When the running poll began, by the monotonic clock; 0 between polls.
     polling_since: AtomicU64,
+    /// The thread's CPU clock as it was read last before that. A poll begins and ends on one thread.
+    thread_before: AtomicU64,
     exhausted: AtomicBool,
 }
 
-/// CPU time of the calling thread, in nanoseconds.
-fn thread_clock() -> u64 {
-    u64::try_from(thread_cpu().as_nanos()).unwrap_or(u64::MAX)
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Meter {
@@ -54,21 +89,39 @@ impl Meter {
             share,
             used_nanos: AtomicU64::new(0),
             polling_since: AtomicU64::new(0),
+            thread_before: AtomicU64::new(0),
             exhausted: AtomicBool::new(false),
         })
     }
 
     fn begin_poll(&self) {
-        self.polling_since.store(thread_clock().saturating_add(1), Ordering::Relaxed);
+        let now = monotonic();
+        self.thread_before.store(nanos(Reading::recent(now).cpu), Ordering::Relaxed);
+        self.polling_since.store(nanos(now).max(1), Ordering::Relaxed);
     }
 
     fn end_poll(&self) {
-        let since = self.polling_since.swap(0, Ordering::Relaxed);
-        let spent = thread_clock().saturating_add(1).saturating_sub(since);
-        self.used_nanos.fetch_add(spent, Ordering::Relaxed);
+        let spent = self.running();
+        self.polling_since.store(0, Ordering::Relaxed);
+        self.used_nanos.fetch_add(nanos(spent), Ordering::Relaxed);
         if let Some(share) = &self.share {
-            share.bill(Duration::from_nanos(spent));
+            share.bill(spent);
         }
+    }
+
+    /// What the running poll has used, where the caller is on its thread.
+    fn running(&self) -> Duration {
+        let since = self.polling_since.load(Ordering::Relaxed);
+        if since == 0 {
+            return Duration::ZERO;
+        }
+        let now = monotonic();
+        let wall = now.saturating_sub(Duration::from_nanos(since));
+        if wall < SHORT {
+            return wall;
+        }
+        let before = Duration::from_nanos(self.thread_before.load(Ordering::Relaxed));
+        wall.min(Reading::take(now).cpu.saturating_sub(before))
     }
 
     /// True where the guest's tenant is in the way of others.
@@ -78,12 +131,7 @@ impl Meter {
 
     /// CPU time used so far, the running poll included where the caller is on its thread.
     pub(crate) fn used(&self) -> Duration {
-        let mut nanos = self.used_nanos.load(Ordering::Relaxed);
-        let since = self.polling_since.load(Ordering::Relaxed);
-        if since > 0 {
-            nanos = nanos.saturating_add(thread_clock().saturating_add(1).saturating_sub(since));
-        }
-        Duration::from_nanos(nanos)
+        Duration::from_nanos(self.used_nanos.load(Ordering::Relaxed)).saturating_add(self.running())
     }
 
     /// Called at every tick from inside the guest. False once the budget is spent.
@@ -104,15 +152,15 @@ impl Meter {
 /// A guest's future whose polls are timed. Cancel-safe: dropping it drops the guest.
 struct Metered<F> {
     meter: Arc<Meter>,
-    inner: Pin<Box<F>>,
+    inner: F,
 }
 
-impl<F: Future> Future for Metered<F> {
+impl<F: Future + Unpin> Future for Metered<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         self.meter.begin_poll();
-        let polled = self.inner.as_mut().poll(cx);
+        let polled = Pin::new(&mut self.inner).poll(cx);
         self.meter.end_poll();
         polled
     }
@@ -141,10 +189,10 @@ impl BackLane {
     /// Cancel-safe: dropping the future drops the guest, wherever it runs.
     pub(crate) async fn drive<F>(&self, meter: &Arc<Meter>, guest: F) -> Option<F::Output>
     where
-        F: Future + Send + 'static,
+        F: Future + Send + Unpin + 'static,
         F::Output: Send + 'static,
     {
-        let guest = Metered { meter: Arc::clone(meter), inner: Box::pin(guest) };
+        let guest = Metered { meter: Arc::clone(meter), inner: guest };
         if meter.is_heavy() {
             return self.spawn(guest).await;
         }
@@ -169,7 +217,7 @@ impl BackLane {
 
     async fn spawn<F>(&self, running: Metered<F>) -> Option<F::Output>
     where
-        F: Future + Send + 'static,
+        F: Future + Send + Unpin + 'static,
         F::Output: Send + 'static,
     {
         let handle = self.runtime.as_ref()?.spawn(running);

@@ -22,6 +22,7 @@ use rowhouse_data::Data;
 use rowhouse_tenant::Tenant;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -61,6 +62,9 @@ impl<H> Begun<H> {
         }
     }
 }
+
+/// What a guest does for one request. Boxed where it begins: it is large, and is handed on by several.
+type Work<T> = Pin<Box<dyn Future<Output = Ended<T>> + Send>>;
 
 /// What a guest holds while it runs.
 struct Running {
@@ -140,7 +144,7 @@ impl Guests {
         let request = fast::request(&parts, visitor, body);
         let wall = limits.wall();
         let warm = Arc::clone(&self.warm);
-        let work = async move {
+        let work: Work<_> = Box::pin(async move {
             let Handler::Fast(pre) = &module.handler else { return Err(lane_changed()) };
             let mut instance = match begun {
                 Begun::Again(instance) => instance,
@@ -149,7 +153,7 @@ impl Guests {
             let answer = fast::run(&mut instance, request, &limits).await?;
             warm.keep(&tenant, trace, Kept::Fast(instance));
             Ok(answer)
-        };
+        });
         let (response, usage) = self.limited(meter, wall, running, Some(changes), work).await?;
         Ok(Reply { response, usage: Some(usage) })
     }
@@ -174,7 +178,7 @@ impl Guests {
         let wall = limits.wall();
         let theirs = Arc::clone(&limits);
         let warm = Arc::clone(&self.warm);
-        let work = async move {
+        let work: Work<_> = Box::pin(async move {
             match (&module.handler, begun) {
                 (Handler::Http02(pre), begun) => {
                     let mut instance = match begun {
@@ -190,7 +194,7 @@ impl Guests {
                 }
                 (Handler::Http03(_), Begun::Again(_)) | (Handler::Fast(_), _) => Err(lane_changed()),
             }
-        };
+        });
         let guest = Box::pin(self.limited(meter, wall, running, Some(Arc::clone(&changes)), work));
         let (response, usage) = streamed::answer(guest, answer, &changes, &limits).await?;
         Ok(Reply { response, usage })
@@ -210,7 +214,7 @@ impl Guests {
         wall: Duration,
         running: Running,
         changes: Option<Arc<Changes>>,
-        work: impl Future<Output = Ended<T>> + Send + 'static,
+        work: Work<T>,
     ) -> impl Future<Output = Ended<T>> + Send + 'static {
         let back = Arc::clone(&self.back);
         async move {

@@ -94,7 +94,7 @@ impl Guests {
             };
             called.await.map_err(|error| store.data().explain(&error, &limits))
         };
-        let found = self.limited(meter, wall, self.unqueued(), None, work).await?;
+        let found = self.limited(meter, wall, self.unqueued(), None, Box::pin(work)).await?;
         Ok(found
             .into_iter()
             .map(|one| Migration {
@@ -220,7 +220,7 @@ impl Guests {
             called.await.map_err(|error| store.data().explain(&error, &limits))
         };
         let outcome: Ended<Result<(), String>> =
-            self.limited(meter, wall, self.unqueued(), Some(changes), work).await;
+            self.limited(meter, wall, self.unqueued(), Some(changes), Box::pin(work)).await;
         outcome?.map_err(GuestError::Upgrade)
     }
 }
