@@ -143,6 +143,8 @@ fn serve(config: Config) -> anyhow::Result<ExitCode> {
     logging::start(&config.log)?;
     runtime()?.block_on(async {
         let server = Server::prepare(&config).await?;
+        // Who is told that it is ready may ask it to end at once.
+        let stopped = stopped()?;
         let url = format!("{}://{}", config.scheme, server.address()?);
         let mut out = io::stdout().lock();
         if let Some((name, password)) = &server.first.admin {
@@ -158,7 +160,7 @@ fn serve(config: Config) -> anyhow::Result<ExitCode> {
         writeln!(out, "ready {url}")?;
         out.flush()?;
         drop(out);
-        server.run(stopped()?).await;
+        server.run(stopped).await;
         Ok(ExitCode::SUCCESS)
     })
 }

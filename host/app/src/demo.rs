@@ -53,6 +53,7 @@ pub(crate) fn run(args: &DemoArgs, connection: &ConnectionArgs) -> anyhow::Resul
     }
     command::runtime()?.block_on(async {
         let server = Server::prepare(&config).await?;
+        let stopped = command::stopped()?;
         let port = server.address()?.port();
         let operator = operator(&server).await?;
         let owner_password = fill(&server.control, &operator).await?;
@@ -63,7 +64,7 @@ pub(crate) fn run(args: &DemoArgs, connection: &ConnectionArgs) -> anyhow::Resul
             &config.data_dir.display().to_string(),
             folder.is_some(),
         )?;
-        server.run(command::stopped()?).await;
+        server.run(stopped).await;
         Ok::<_, anyhow::Error>(())
     })?;
     drop(folder);
