@@ -4,6 +4,8 @@
 
 #[path = "farm/cache.rs"]
 mod cache;
+#[path = "farm/files.rs"]
+mod files;
 #[path = "output_cache/fire.rs"]
 mod fire;
 
