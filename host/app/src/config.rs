@@ -2,11 +2,13 @@
 //! with every problem listed.
 
 mod farm;
+mod files;
 mod reader;
 mod servers;
 
 use anyhow::Context;
 use farm::FarmConfig;
+use files::FilesConfig;
 use reader::Reader;
 use rowhouse_base::{DataServerName, Hostname, Limits, Network};
 use rowhouse_control::{ControlUrl, SingleWish};
@@ -69,6 +71,8 @@ pub struct Config {
     pub key_file: Option<PathBuf>,
     /// Bytes of an archive that is taken in.
     pub max_archive_bytes: u64,
+    /// Where the files of sites are.
+    pub files: FilesConfig,
     /// Where the control database is, where it isn't `control.db` in the data folder.
     pub control_url: Option<ControlUrl>,
     /// Connections to the control database, where it is on a server.
@@ -150,6 +154,7 @@ impl Default for Config {
             key_file: None,
             // 16 GiB: a database and files at their limits are 2 GiB.
             max_archive_bytes: 16 << 30,
+            files: FilesConfig::default(),
             control_url: None,
             // Two change and six read; what is asked often is remembered and asks nothing.
             control_connections: 8,
@@ -182,6 +187,7 @@ impl Config {
         config.take_server(&mut reader);
         config.take_rooms(&mut reader);
         config.farm.take(&mut reader);
+        config.files.take(&mut reader);
         config.data_servers = reader.data_servers();
         let default = config.default_server.clone();
         reader.check(

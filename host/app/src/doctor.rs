@@ -95,6 +95,7 @@ async fn look(config: &Config) -> Vec<Finding> {
     all.extend(rooms::control_database(config).await);
     all.extend(rooms::key(config));
     all.extend(rooms::data_servers(config).await);
+    all.extend(rooms::bucket(config).await);
     all.push(machine::descriptors(config));
     all.push(machine::clock());
     all.extend(machine::backtrace());
@@ -164,8 +165,14 @@ mod tests {
             "this is no database, and long enough to be told from one",
         )
         .unwrap();
-        let text = "[data-servers.away]\nengine = \"postgresql\"\n\
-                    url = \"postgres://ada:hunter2@127.0.0.1:1/x\"\n";
+        let key = dir.path().join("bucket.key");
+        std::fs::write(&key, "aws_access_key_id = ada\naws_secret_access_key = hunter2\n").unwrap();
+        let text = format!(
+            "[data-servers.away]\nengine = \"postgresql\"\nurl = \"postgres://ada:hunter2@127.0.0.1:1/x\"\n\
+             [files]\nbucket = \"sites\"\nendpoint = \"http://127.0.0.1:1\"\nallow-http = true\n\
+             credentials-file = \"{}\"\n",
+            key.display()
+        );
         let file = dir.path().join("rowhouse.toml");
         std::fs::write(&file, text).unwrap();
         let config = Config {
@@ -176,7 +183,8 @@ mod tests {
             ..Config::read(&file).unwrap()
         };
         let findings = look(&config).await;
-        for check in ["listen", "control database", "data server away", "key of data servers"] {
+        let bucket = "bucket of files `sites` at http://127.0.0.1:1";
+        for check in ["listen", "control database", "data server away", "key of data servers", bucket] {
             let found = findings.iter().find(|finding| finding.check == check);
             let found = found.unwrap_or_else(|| panic!("{check} is missing in {findings:#?}"));
             assert_eq!(found.state, State::Bad, "{found:?}");

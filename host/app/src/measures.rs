@@ -4,12 +4,16 @@ use rowhouse_announce::{AnnounceStats, RedisAnnouncer};
 use rowhouse_base::id::TenantId;
 use rowhouse_cache::{Cache, CacheStats, RedisLevel, RedisLevelStats, Site};
 use rowhouse_control::ports::{CacheNumbers, Measure, MeasureKind, Measures, OutputCache, PagePlace};
+use rowhouse_data::Data;
 use rowhouse_tenant::Tenant;
 use std::fs;
 use std::sync::Arc;
 
-/// The output cache as the control plane uses it.
-pub(crate) struct CachePort(pub(crate) Arc<Cache>);
+/// The output cache as the control plane uses it, and beside it what else this server only keeps a copy of.
+pub(crate) struct CachePort {
+    pub(crate) cache: Arc<Cache>,
+    pub(crate) data: Arc<Data>,
+}
 
 fn numbers(stats: CacheStats) -> CacheNumbers {
     let CacheStats { hits, misses, fills, evictions, entries, bytes } = stats;
@@ -18,26 +22,27 @@ fn numbers(stats: CacheStats) -> CacheNumbers {
 
 impl OutputCache for CachePort {
     fn totals(&self) -> CacheNumbers {
-        numbers(self.0.stats())
+        numbers(self.cache.stats())
     }
 
     fn of(&self, tenant: TenantId) -> CacheNumbers {
-        numbers(self.0.tenant_stats(tenant).unwrap_or_default())
+        numbers(self.cache.tenant_stats(tenant).unwrap_or_default())
     }
 
     fn tenants(&self) -> Vec<(TenantId, CacheNumbers)> {
-        self.0.stats_by_tenant().into_iter().map(|(tenant, stats)| (tenant, numbers(stats))).collect()
+        self.cache.stats_by_tenant().into_iter().map(|(tenant, stats)| (tenant, numbers(stats))).collect()
     }
 
     fn forget(&self, tenant: &Tenant, place: PagePlace<'_>) {
         // Without a release nothing was made.
         let Some(release) = &tenant.release else { return };
         let site = Site { tenant: tenant.id, revision: tenant.revision, digest: release.digest };
-        self.0.forget_uri(site, place.origin, place.base_path, place.path);
+        self.cache.forget_uri(site, place.origin, place.base_path, place.path);
     }
 
     fn forget_tenant(&self, tenant: TenantId) {
-        self.0.drop_tenant(tenant);
+        self.cache.drop_tenant(tenant);
+        self.data.forget_mirror(tenant);
     }
 }
 

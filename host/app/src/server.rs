@@ -11,7 +11,7 @@ use rowhouse_base::secret::Secret;
 use rowhouse_cache::{Cache, CacheConfig};
 use rowhouse_control::adapters::{DataPort, GuestPort};
 use rowhouse_control::{Control, ControlConfig, ControlUrl, FirstStart, SingleSite};
-use rowhouse_data::{Data, DataConfig};
+use rowhouse_data::{BucketSettings, Data, DataConfig};
 use rowhouse_front::{Front, FrontConfig, LookAgain, Mark, Pages, Readiness, ServerConfig};
 use rowhouse_guest::{GuestConfig, Guests};
 use rowhouse_tenant::{BaseAddress, Directory, Snapshot};
@@ -83,7 +83,7 @@ impl Server {
             Arc::clone(&directory),
             Arc::new(DataPort(Arc::clone(&data))),
             Arc::new(GuestPort(Arc::clone(&guests))),
-            Arc::new(CachePort(Arc::clone(&cache))),
+            Arc::new(CachePort { cache: Arc::clone(&cache), data: Arc::clone(&data) }),
         )
         .await
         .context("open the control plane")?;
@@ -220,9 +220,16 @@ fn look_again(config: &Config, control: &Arc<Control>) -> Option<LookAgain> {
     }))
 }
 
+/// The bucket of sites' files with its key, where they are in one.
+pub(crate) fn bucket(config: &Config) -> anyhow::Result<Option<BucketSettings>> {
+    let file = config.files.credentials_file.as_deref();
+    config.files.settings(|| secrets::bucket_key(file, |name| std::env::var(name).ok()))
+}
+
 fn open_data(config: &Config, announce: &Arc<dyn Announce>) -> anyhow::Result<Arc<Data>> {
     Data::new(DataConfig {
         announce: Arc::clone(announce),
+        bucket: bucket(config)?,
         servers: config.data_servers.clone(),
         key: secrets::data_key(&config.data_dir, config.key_file.as_deref())?,
         sql_threads: config.sql_threads,
@@ -246,7 +253,10 @@ async fn keep_house(guests: Arc<Guests>, data: Arc<Data>, mut ended: watch::Rece
                 guests.expire();
                 data.close_idle();
             }
-            _now = spares.tick() => data.keep_spares().await,
+            _now = spares.tick() => {
+                data.keep_spares().await;
+                data.shrink_mirrors().await;
+            }
         }
     }
 }

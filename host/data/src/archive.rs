@@ -33,7 +33,7 @@ pub use writer::ArchiveSummary;
 
 pub(crate) use engines::{AnyExport, AnyImport};
 pub(crate) use staging::Staging;
-pub(crate) use transfer::{Opens, content, export, import, read};
+pub(crate) use transfer::{Opens, Source, Target, content, export, import, read};
 
 /// The format that this server writes and the only one that it reads.
 const VERSION: u32 = 1;

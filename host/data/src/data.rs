@@ -4,17 +4,19 @@
 //! through what [`Data::open`] and [`Data::files`] hand out, which belongs to one tenant for good.
 
 mod archive;
+mod files;
 mod versions;
 
 use crate::archive::ArchiveLimits;
 use crate::engines::Engines;
-use crate::files::{FilesMeter, TenantFiles};
+use crate::files::FilesMeter;
 use crate::home::{Contents, Home};
 use crate::known::{Known, Notice, Writing};
 use crate::meter::Meter;
 use crate::migrate::{MigrateError, Migration, SchemaState, fingerprint, validate};
+use crate::mirrors::Mirrors;
 use crate::tenant_db::{Backend, TenantDb};
-use crate::{DataError, DataKey, DataServer, PoolUse, SqlError};
+use crate::{BucketSettings, DataError, DataKey, DataServer, PoolUse, SqlError};
 use parking_lot::Mutex;
 use rowhouse_base::id::TenantId;
 use rowhouse_base::{Alone, Announce};
@@ -24,6 +26,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+
+pub use files::Settled;
 
 /// How the room is set up.
 #[derive(Clone)]
@@ -48,6 +52,8 @@ pub struct DataConfig {
     pub removal_wait: Duration,
     /// How much an archive may unpack to.
     pub archive: ArchiveLimits,
+    /// Where tenants' files are, where it isn't the data folder.
+    pub bucket: Option<BucketSettings>,
     /// How other servers learn of commits, and this one of theirs.
     pub announce: Arc<dyn Announce>,
 }
@@ -57,6 +63,7 @@ impl fmt::Debug for DataConfig {
         f.debug_struct("DataConfig")
             .field("dir", &self.dir)
             .field("servers", &self.servers)
+            .field("bucket", &self.bucket)
             .finish_non_exhaustive()
     }
 }
@@ -79,6 +86,7 @@ impl DataConfig {
             // A request may last 15 s.
             removal_wait: Duration::from_secs(20),
             archive: ArchiveLimits::default(),
+            bucket: None,
             announce: Arc::new(Alone),
         }
     }
@@ -124,18 +132,34 @@ pub struct Data {
     known: Arc<Known>,
     config: DataConfig,
     meters: Mutex<HashMap<TenantId, Weak<FilesMeter>>>,
+    /// Where files are in a bucket.
+    mirrors: Option<Arc<Mirrors>>,
 }
 
 impl Data {
     /// Opens the data folder and sets the engine up. Blocks for a moment.
     ///
     /// # Errors
-    /// [`DataError`] where the folder can't be used.
+    /// [`DataError`] where the folder can't be used, or the bucket's settings lead nowhere.
     pub fn new(config: DataConfig) -> Result<Arc<Self>, DataError> {
         let home = Arc::new(Home::open(&config.dir)?);
+        let mirrors = config.bucket.as_ref().map(|settings| Mirrors::open(settings, &home)).transpose()?;
+        Self::with(config, home, mirrors)
+    }
+
+    /// The same over any bucket.
+    #[cfg(test)]
+    pub(crate) fn over(config: DataConfig, bucket: crate::objects::Bucket) -> Result<Arc<Self>, DataError> {
+        let home = Arc::new(Home::open(&config.dir)?);
+        let mirrors = Mirrors::over(bucket, &home, u64::MAX)?;
+        Self::with(config, home, Some(mirrors))
+    }
+
+    fn with(config: DataConfig, home: Arc<Home>, mirrors: Option<Mirrors>) -> Result<Arc<Self>, DataError> {
         let known = Known::new(Arc::clone(&config.announce));
         let engines = Engines::new(&config, &home, &known)?;
-        Ok(Arc::new(Self { home, engines, known, config, meters: Mutex::default() }))
+        let (meters, mirrors) = (Mutex::default(), mirrors.map(Arc::new));
+        Ok(Arc::new(Self { home, engines, known, config, meters, mirrors }))
     }
 
     /// Makes a tenant's folder and database. Doing it again completes what is missing and changes nothing
@@ -192,16 +216,24 @@ impl Data {
         Ok(Removal { entries: held.objects, bytes: held.bytes })
     }
 
-    /// Removes what the data folder has of a tenant, whichever server its database was on.
+    /// Removes what the data folder and the bucket have of a tenant, whichever server its database was on.
     ///
     /// # Errors
-    /// [`DataError`] where the folder can't be removed.
+    /// [`DataError`] where one of them can't be emptied.
     pub async fn sweep(&self, id: TenantId) -> Result<Removal, DataError> {
         self.meters.lock().remove(&id);
+        let far = match &self.mirrors {
+            Some(mirrors) => {
+                mirrors.forget(id);
+                mirrors.bucket().delete_all(id).await?
+            }
+            None => Contents::default(),
+        };
         let home = Arc::clone(&self.home);
         blocking(move || {
             let Contents { entries, bytes } = home.contents(id)?;
             home.remove(id)?;
+            let (entries, bytes) = (entries.saturating_add(far.entries), bytes.saturating_add(far.bytes));
             Ok(Removal { entries, bytes })
         })
         .await
@@ -210,14 +242,19 @@ impl Data {
     /// What is left of a tenant: nothing after a removal.
     ///
     /// # Errors
-    /// [`DataError`] where its folder can't be read or its server can't be asked.
+    /// [`DataError`] where its folder can't be read, or its server or the bucket can't be asked.
     pub async fn rescan(&self, tenant: &Tenant) -> Result<Removal, DataError> {
         let database = |source| DataError::Database { tenant: tenant.id, source };
         let engine = self.engines.of(tenant).map_err(database)?;
         let objects = engine.rescan(tenant.id).await.map_err(database)?;
+        let far = match &self.mirrors {
+            Some(mirrors) => mirrors.bucket().contents(tenant.id).await?,
+            None => Contents::default(),
+        };
         let (home, id) = (Arc::clone(&self.home), tenant.id);
         let Contents { entries, bytes } = blocking(move || home.contents(id)).await?;
-        Ok(Removal { entries: entries.saturating_add(objects), bytes })
+        let entries = entries.saturating_add(objects).saturating_add(far.entries);
+        Ok(Removal { entries, bytes: bytes.saturating_add(far.bytes) })
     }
 
     /// The data servers, each asked whether it is there, in the order of their names.
@@ -242,17 +279,21 @@ impl Data {
         blocking(move || home.ids()).await
     }
 
-    /// What a tenant takes on the disk and on its data server.
+    /// What a tenant takes on the disk, on its data server and in the bucket.
     ///
     /// # Errors
-    /// [`DataError`] where its folder can't be read or its server can't be asked.
+    /// [`DataError`] where its folder can't be read, or its server or the bucket can't be asked.
     pub async fn usage(&self, tenant: &Tenant) -> Result<DiskUsage, DataError> {
         let database = |source| DataError::Database { tenant: tenant.id, source };
         let engine = self.engines.of(tenant).map_err(database)?;
         let elsewhere = engine.usage(tenant.id).await.map_err(database)?;
+        let far = match &self.mirrors {
+            Some(mirrors) => Some(mirrors.bucket().list(tenant.id).await?.contents()),
+            None => None,
+        };
         let (home, id) = (Arc::clone(&self.home), tenant.id);
         blocking(move || {
-            let files = home.files_contents(id)?;
+            let files = far.map_or_else(|| home.files_contents(id), Ok)?;
             let database_bytes = home.database_bytes(id).saturating_add(elsewhere);
             Ok(DiskUsage { database_bytes, files_bytes: files.bytes, files_count: files.entries })
         })
@@ -293,38 +334,6 @@ impl Data {
     /// [`SqlError`] where the ledger can't be read.
     pub async fn schema_version(&self, tenant: &Arc<Tenant>) -> Result<u32, SqlError> {
         Ok(self.engines.of(tenant)?.applied(tenant).await?.last().map_or(0, |last| last.version))
-    }
-
-    /// The tenant's files. Counts them where no other instance of the tenant is running.
-    ///
-    /// # Errors
-    /// [`DataError`] where the folder can't be opened or counted.
-    pub async fn files(&self, tenant: &Tenant) -> Result<TenantFiles, DataError> {
-        let (home, id) = (Arc::clone(&self.home), tenant.id);
-        let known = self.meters.lock().get(&id).and_then(Weak::upgrade);
-        let scan = known.is_none();
-        // One whose database is a file here was made here.
-        let elsewhere = !self.engines.has_file(tenant);
-        let ((dir, path), found) = blocking(move || {
-            let found = if scan { home.files_contents(id)? } else { Contents::default() };
-            Ok((home.files(id, elsewhere)?, found))
-        })
-        .await?;
-        let meter = known.unwrap_or_else(|| self.meter(tenant, found));
-        meter.set_limits(tenant.limits.files_bytes, tenant.limits.files_count);
-        Ok(TenantFiles { dir, path, meter })
-    }
-
-    /// The shared meter, made from a scan where no other call was first.
-    fn meter(&self, tenant: &Tenant, found: Contents) -> Arc<FilesMeter> {
-        let mut meters = self.meters.lock();
-        if let Some(meter) = meters.get(&tenant.id).and_then(Weak::upgrade) {
-            return meter;
-        }
-        meters.retain(|_, meter| meter.strong_count() > 0);
-        let meter = Arc::new(FilesMeter::new(found, tenant.limits.files_bytes, tenant.limits.files_count));
-        meters.insert(tenant.id, Arc::downgrade(&meter));
-        meter
     }
 
     /// Makes databases ahead where the configuration asks for it, so that a sign-up doesn't wait for one. To be

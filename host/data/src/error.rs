@@ -3,6 +3,7 @@
 //!
 //! A [`SqlError`] never carries a path, another tenant's name or anything of the host's own tables.
 
+use crate::objects::BucketError;
 use rowhouse_base::DataServerName;
 use rowhouse_base::id::TenantId;
 use std::io;
@@ -143,6 +144,9 @@ pub enum DataError {
         #[source]
         source: SqlError,
     },
+    /// The bucket of files can't be used.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
     /// Work on a thread ended without a result. Always a bug or a server that is ending.
     #[error("a blocking task ended early: {0}")]
     Task(String),

@@ -1,9 +1,11 @@
 //! A tenant's own files: their folder, and a meter for the quota.
 //!
 //! The meter counts what the host calls tell it; it is scanned once per tenant and process and shared by
-//! all instances of the tenant, so that two of them can't use the same free space.
+//! all instances of the tenant, so that two of them can't use the same free space. Where the files are in a
+//! bucket, the folder is a mirror of it, and the meter follows what is listed.
 
 use crate::home::Contents;
+use crate::mirror::Mirror;
 use cap_std::fs::Dir;
 use parking_lot::Mutex;
 use std::path::PathBuf;
@@ -17,6 +19,9 @@ pub struct TenantFiles {
     pub path: PathBuf,
     /// Shared by all instances of the tenant.
     pub meter: Arc<FilesMeter>,
+    /// Where the files are in a bucket, of which the folder is a mirror: each request begins with
+    /// [`Data::begin_files`](crate::Data::begin_files).
+    pub mirror: Option<Arc<Mirror>>,
 }
 
 /// Which quota is used up.
@@ -58,6 +63,13 @@ impl FilesMeter {
         let mut used = self.0.lock();
         used.most_bytes = most_bytes;
         used.most_count = most_count;
+    }
+
+    /// What there is was counted anew.
+    pub(crate) fn recount(&self, found: Contents) {
+        let mut used = self.0.lock();
+        used.bytes = found.bytes;
+        used.count = found.entries;
     }
 
     /// Before a file grows by so many bytes.
@@ -124,5 +136,7 @@ mod tests {
         assert_eq!(meter.used(), (50, 1));
         meter.shrink(u64::MAX);
         assert_eq!(meter.used(), (0, 1));
+        meter.recount(Contents { entries: 2, bytes: 99 });
+        assert_eq!(meter.grow(2), Err(OverQuota::Bytes { limit: 100 }));
     }
 }

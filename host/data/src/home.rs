@@ -1,5 +1,6 @@
 //! The folders of the tenants, `tenants/ID/site.db` and `tenants/ID/files/`, the files that tenants of one data
-//! server share, `servers/NAME.db`, and `staging/` beside them, which is emptied at every start.
+//! server share, `servers/NAME.db`, and beside them `staging/` and, where files are in a bucket, `mirrors/`, which are
+//! emptied at every start.
 //!
 //! All paths are made from a tenant's id inside one folder that was opened once; nothing here follows a
 //! link out of it. Folders are 0700, files 0600. Everything here blocks.
@@ -21,6 +22,7 @@ const FILES: &str = "files";
 const TENANTS: &str = "tenants";
 const STAGING: &str = "staging";
 const SERVERS: &str = "servers";
+const MIRRORS: &str = "mirrors";
 
 /// Files and folders that a walk visits at most, so that one tenant can't make the server walk for ever.
 const MOST_ENTRIES: u64 = 1_000_000;
@@ -42,6 +44,14 @@ pub(crate) struct Contents {
     pub(crate) bytes: u64,
 }
 
+impl Contents {
+    /// Counts one more, of this size.
+    pub(crate) fn add(&mut self, bytes: u64) {
+        self.entries = self.entries.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+}
+
 impl Home {
     /// Opens the data folder, made where it doesn't exist.
     pub(crate) fn open(dir: &Path) -> Result<Self, DataError> {
@@ -55,13 +65,7 @@ impl Home {
         make_folder(&root, TENANTS).map_err(DataError::io("make", TENANTS))?;
         let tenants = root.open_dir(TENANTS).map_err(DataError::io("open", TENANTS))?;
         // What a crash left there belongs to nobody.
-        match root.remove_dir_all(STAGING) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(DataError::io("empty", STAGING)(error));
-            }
-            _ => make_folder(&root, STAGING).map_err(DataError::io("make", STAGING))?,
-        }
-        let staging = root.open_dir(STAGING).map_err(DataError::io("open", STAGING))?;
+        let staging = emptied(&root, STAGING)?;
         sync(&root).map_err(DataError::io("sync", shown()))?;
         Ok(Self { root, tenants, staging, path: canonical.join(TENANTS) })
     }
@@ -69,6 +73,12 @@ impl Home {
     /// The folder of all tenants, absolute and without links.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The folder of the mirrors, empty: what a process knew of them ended with it. To be called once, before any is
+    /// made. With its path, absolute and without links.
+    pub(crate) fn mirrors(&self) -> Result<(Dir, PathBuf), DataError> {
+        Ok((emptied(&self.root, MIRRORS)?, self.path.with_file_name(MIRRORS)))
     }
 
     /// Makes a tenant's folder, its files' folder and, where it is to have one, an empty database file. What
@@ -218,7 +228,7 @@ impl Home {
 }
 
 /// Counts without recursion: the depth is the tenant's choice.
-fn walk(dir: Dir) -> io::Result<Contents> {
+pub(crate) fn walk(dir: Dir) -> io::Result<Contents> {
     let mut found = Contents::default();
     let mut left = vec![dir];
     while let Some(dir) = left.pop() {
@@ -250,7 +260,18 @@ fn make_file(parent: &Dir, name: &str) -> io::Result<()> {
     }
 }
 
-fn make_folder(parent: &Dir, name: &str) -> io::Result<()> {
+/// A folder with nothing in it, whatever there was.
+fn emptied(parent: &Dir, name: &'static str) -> Result<Dir, DataError> {
+    match parent.remove_dir_all(name) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(DataError::io("empty", name)(error));
+        }
+        _ => make_folder(parent, name).map_err(DataError::io("make", name))?,
+    }
+    parent.open_dir(name).map_err(DataError::io("open", name))
+}
+
+pub(crate) fn make_folder(parent: &Dir, name: &str) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.mode(0o700);
     match parent.create_dir_with(name, &builder) {

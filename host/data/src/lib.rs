@@ -16,7 +16,10 @@ mod known;
 mod links;
 mod meter;
 pub mod migrate;
+mod mirror;
+mod mirrors;
 mod mysql;
+mod objects;
 pub mod packed;
 mod pool;
 mod postgres;
@@ -34,12 +37,14 @@ pub use archive::{
     ArchiveError, ArchiveFacts, ArchiveLimits, ArchiveSummary, ArchivedRelease, FactList, ImportSummary,
     StagedArchive, TableContent,
 };
-pub use data::{Data, DataConfig, DiskUsage, Removal, ServerFacts};
+pub use data::{Data, DataConfig, DiskUsage, Removal, ServerFacts, Settled};
 pub use engines::look_at_servers;
 pub use error::{ConstraintKind, DataError, LimitKind, SqlError};
 pub use files::{FilesMeter, OverQuota, TenantFiles};
 pub use key::DataKey;
 pub use migrate::{MigrateError, Migration, SchemaState, fingerprint};
+pub use mirror::{Mirror, MirrorError, MirrorSession, Needs, Renaming, Still};
+pub use objects::{BucketError, BucketKey, BucketSettings, look_at_bucket};
 pub use pool::PoolUse;
 pub use read_log::ReadLog;
 pub use server::{DataServer, InvalidIsolation, Isolation};

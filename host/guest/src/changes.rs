@@ -1,15 +1,17 @@
 //! What a guest changed besides its tables, made known before its answer leaves.
 //!
 //! Statements make their own changes known as they commit. Files and purged tags are gathered here and moved
-//! together: at the end of the guest, and before an answer leaves whose guest runs on. Where the work is dropped
-//! meanwhile, a task does it. Invariant: nothing that was noted is left unmoved, whichever way the guest ends.
+//! together: at the end of the guest, and before an answer leaves whose guest runs on. Files that belong into a bucket are
+//! stored first; an answer whose files could not be stored doesn't leave. Where the work is dropped meanwhile, a task does
+//! it. Invariant: nothing that was noted is left unmoved, whichever way the guest ends.
 
+use crate::GuestError;
 use parking_lot::Mutex;
 use rowhouse_base::{Chain, Subject};
-use rowhouse_data::Data;
+use rowhouse_data::{Data, MirrorError, MirrorSession};
 use rowhouse_tenant::Tenant;
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// What one piece of work changed. Shared by the store and those who watch over its end.
@@ -17,11 +19,12 @@ pub(crate) struct Changes {
     data: Arc<Data>,
     tenant: Arc<Tenant>,
     noted: Mutex<BTreeSet<Subject>>,
+    files: OnceLock<Arc<MirrorSession>>,
 }
 
 impl Changes {
     pub(crate) fn new(data: Arc<Data>, tenant: Arc<Tenant>) -> Arc<Self> {
-        Arc::new(Self { data, tenant, noted: Mutex::default() })
+        Arc::new(Self { data, tenant, noted: Mutex::default(), files: OnceLock::new() })
     }
 
     /// Notes a change that has begun.
@@ -29,27 +32,44 @@ impl Changes {
         self.noted.lock().insert(subject);
     }
 
-    /// Makes known what was noted so far.
+    /// What the work writes through this is stored with its other changes.
+    pub(crate) fn watch(&self, files: &Arc<MirrorSession>) {
+        // A piece of work begins once.
+        let _first = self.files.set(Arc::clone(files));
+    }
+
+    /// Stores what was written to files so far, and makes known what was noted.
     ///
     /// Cancel-safe: what was not made known when it is dropped is noted again.
-    pub(crate) async fn settle(&self) {
-        let taken = std::mem::take(&mut *self.noted.lock());
+    ///
+    /// # Errors
+    /// [`GuestError::Host`] where files could not be stored; what was noted is known all the same.
+    pub(crate) async fn settle(&self) -> Result<(), GuestError> {
+        let mut taken = std::mem::take(&mut *self.noted.lock());
+        let files = self.files.get();
+        if files.is_some_and(|files| files.is_dirty()) {
+            taken.insert(Subject::files());
+        }
         if taken.is_empty() {
-            return;
+            return Ok(());
         }
         let mut pending = Pending { changes: self, subjects: taken.into_iter().collect() };
-        match self.data.move_subjects(&self.tenant, &pending.subjects).await {
-            Ok(()) => {}
+        // Boxed: what stores in a bucket is large, and most requests never come here.
+        let settled = Box::pin(self.data.settle(&self.tenant, files, &pending.subjects)).await;
+        if let Err(error) = settled.told {
             // Another writer holds the database, or it is away: the answer leaves, and a task goes on trying.
-            Err(error) => {
-                tracing::warn!(tenant = %self.tenant.name, error = %Chain(&error), "tell what a guest changed");
-                let subjects = std::mem::take(&mut pending.subjects);
-                let again = try_again(Arc::clone(&self.data), Arc::clone(&self.tenant), subjects);
-                drop(rowhouse_base::tasks::spawn("guest-changes", again));
-            }
+            tracing::warn!(tenant = %self.tenant.name, error = %Chain(&error), "tell what a guest changed");
+            let subjects = std::mem::take(&mut pending.subjects);
+            let again = try_again(Arc::clone(&self.data), Arc::clone(&self.tenant), subjects);
+            drop(rowhouse_base::tasks::spawn("guest-changes", again));
         }
         pending.subjects.clear();
+        settled.stored.map_err(|error| unstored(&error))
     }
+}
+
+fn unstored(error: &MirrorError) -> GuestError {
+    GuestError::Host(format!("store the site's files: {}", Chain(error)))
 }
 
 /// Between attempts: the first pause, doubled each time. Ten of them are about eight minutes.
@@ -84,11 +104,17 @@ impl Drop for Pending<'_> {
 impl Drop for Changes {
     fn drop(&mut self) {
         let noted = std::mem::take(self.noted.get_mut());
-        if noted.is_empty() || tokio::runtime::Handle::try_current().is_err() {
+        let files = std::mem::take(&mut self.files);
+        let is_dirty = files.get().is_some_and(|files| files.is_dirty());
+        if (noted.is_empty() && !is_dirty) || tokio::runtime::Handle::try_current().is_err() {
             return;
         }
-        let left =
-            Self { data: Arc::clone(&self.data), tenant: Arc::clone(&self.tenant), noted: Mutex::new(noted) };
-        let _until_it_ends = rowhouse_base::tasks::spawn("guest-changes", async move { left.settle().await });
+        let (data, tenant) = (Arc::clone(&self.data), Arc::clone(&self.tenant));
+        let left = Self { data, tenant, noted: Mutex::new(noted), files };
+        let _until_it_ends = rowhouse_base::tasks::spawn("guest-changes", async move {
+            if let Err(error) = left.settle().await {
+                tracing::error!(tenant = %left.tenant.name, %error, "store what a guest wrote that nobody waits for");
+            }
+        });
     }
 }

@@ -135,7 +135,7 @@ impl Guests {
         let errand = errand(&tenant, &visitor, trace.as_ref(), &changes);
         let begun = match self.warm.take(&tenant, trace.as_ref()) {
             Some(Kept::Fast(mut instance)) => {
-                stores.renew(&mut instance.store, errand);
+                stores.renew(&mut instance.store, errand).await;
                 Begun::Again(instance)
             }
             Some(Kept::Http02(_)) | None => Begun::Fresh(stores.for_tenant(errand, module.uses_files).await?),
@@ -167,7 +167,7 @@ impl Guests {
         let errand = errand(&tenant, &visitor, trace.as_ref(), &changes);
         let begun = match self.warm.take(&tenant, trace.as_ref()) {
             Some(Kept::Http02(mut instance)) => {
-                stores.renew(&mut instance.store, errand);
+                stores.renew(&mut instance.store, errand).await;
                 Begun::Again(instance)
             }
             Some(Kept::Fast(_)) | None => Begun::Fresh(stores.for_tenant(errand, module.uses_files).await?),
@@ -222,7 +222,8 @@ impl Guests {
             let ended = within(wall, back.drive(&meter, caught)).await;
             drop(running);
             if let Some(changes) = changes {
-                changes.settle().await;
+                // An answer that speaks of what is stored nowhere must not leave.
+                changes.settle().await?;
             }
             match ended {
                 Some(Some(Ok(ended))) => ended,

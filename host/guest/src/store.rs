@@ -11,7 +11,7 @@ use crate::trace::Trace;
 use crate::{GuestError, LimitHit};
 use rowhouse_base::id::UserId;
 use rowhouse_base::{Limits, Shares};
-use rowhouse_data::{Data, TenantDb};
+use rowhouse_data::{Data, Mirror, MirrorSession, TenantDb};
 use rowhouse_tenant::Tenant;
 use std::sync::Arc;
 use wasmtime::component::ResourceTable;
@@ -108,10 +108,11 @@ impl StoreMaker {
         let (mut wasi, log) = sandbox_of(tenant);
         let mut files = None;
         if with_files {
-            let folder = self.data.files(tenant).await.map_err(|error| host_error(&error))?;
+            let folder = Box::pin(self.data.files(tenant)).await.map_err(|error| host_error(&error))?;
             wasi.preopened_dir(&folder.path, "/files", FsPerms::ReadWrite)
                 .map_err(|error| GuestError::Host(format!("open the tenant's files: {error:#}")))?;
-            files = Some(FilesMeterSlot::new(folder.meter, &errand));
+            let session = self.begin_files(&errand, folder.mirror.as_ref()).await;
+            files = Some(FilesMeterSlot::new(folder.meter, folder.mirror, session, &errand));
         }
         let (scope, meter) = self.scope(errand);
         let mut store = self.assemble(wasi, meter, &tenant.limits);
@@ -125,10 +126,12 @@ impl StoreMaker {
 
     /// Makes a store that has served a request ready for another one of the same tenant: everything that
     /// belongs to one request is made anew, as for a new store.
-    pub(crate) fn renew(&self, store: &mut Store<GuestState>, errand: Errand) {
+    pub(crate) async fn renew(&self, store: &mut Store<GuestState>, errand: Errand) {
+        let mirror = store.data().files.as_ref().and_then(FilesMeterSlot::mirror);
+        let session = self.begin_files(&errand, mirror.as_ref()).await;
         let state = store.data_mut();
         if let Some(files) = &mut state.files {
-            files.renew(&errand);
+            files.renew(session, &errand);
         }
         if let Some(log) = &state.log {
             log.refill(errand.tenant.limits.log_bytes);
@@ -138,6 +141,13 @@ impl StoreMaker {
         state.scope = Some(scope);
         state.meter = meter;
         store.set_epoch_deadline(1);
+    }
+
+    /// A request's use of its tenant's mirror, where there is one. What it writes is stored with its other changes.
+    async fn begin_files(&self, errand: &Errand, mirror: Option<&Arc<Mirror>>) -> Option<Arc<MirrorSession>> {
+        let session = Box::pin(self.data.begin_files(&errand.tenant, mirror?)).await;
+        errand.changes.watch(&session);
+        Some(session)
     }
 
     /// Where the changes of a piece of work are gathered.

@@ -36,15 +36,22 @@ struct Effort {
 fn main() -> Result<()> {
     let mut wanted: Vec<String> = Vec::new();
     let mut quick = false;
-    for argument in std::env::args().skip(1) {
+    let mut rounds = 5;
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--quick" => quick = true,
+            "--rounds" => {
+                let number =
+                    arguments.next().and_then(|number| number.parse().ok()).filter(|number| *number > 0);
+                rounds = number.context("--rounds takes a number, such as --rounds 3")?;
+            }
             name if sections::ALL.iter().any(|section| section.answers_to(name)) => wanted.push(argument),
             other => bail!("no section or option `{other}`"),
         }
     }
     let effort =
-        if quick { Effort { quick, rounds: 1, seconds: 1 } } else { Effort { quick, rounds: 5, seconds: 5 } };
+        if quick { Effort { quick, rounds: 1, seconds: 1 } } else { Effort { quick, rounds, seconds: 5 } };
     let places = Places::find()?;
     let mut report = Report::begin(effort);
     let mut failed = Vec::new();

@@ -31,7 +31,7 @@ pub fn guest(name: &str) -> Result<Guest> {
 }
 
 /// A place that `cargo xtask test` names.
-fn named(variable: &str) -> Option<PathBuf> {
+pub(crate) fn named(variable: &str) -> Option<PathBuf> {
     std::env::var_os(variable).map(PathBuf::from)
 }
 

@@ -6,6 +6,8 @@
 mod cache;
 #[path = "farm/crash.rs"]
 mod crash;
+#[path = "farm/files.rs"]
+mod files;
 #[path = "output_cache/fire.rs"]
 mod fire;
 #[path = "farm/relay.rs"]

@@ -99,6 +99,12 @@ const RULES: &[Rule] = &[
         tests_too: false,
     },
     Rule {
+        names: &[&["object_store"]],
+        homes: &[("host/data/src/objects", "the bucket of tenants' files")],
+        instead: "ask the bucket of rowhouse-data, which makes keys from a tenant's id",
+        tests_too: false,
+    },
+    Rule {
         names: &[&["anyhow"]],
         homes: &[
             ("host/app/", "the composition root prints what ends it"),

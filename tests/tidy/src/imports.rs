@@ -64,6 +64,8 @@ const MAY: &[(&str, &[&str])] = &[
 const LIBRARIES: &[(&str, &[&str])] = &[
     ("anyhow", &["rowhouse", "rowhouse-cli"]),
     ("cap-std", &["rowhouse-data", "rowhouse-guest"]),
+    ("hyper-rustls", &["rowhouse-data"]),
+    ("object_store", &["rowhouse-data"]),
     ("redis", &["rowhouse-announce", "rowhouse-cache", "rowhouse-redis"]),
     ("rusqlite", &["rowhouse-data", "rowhouse-sdk"]),
     ("sqlparser", &["rowhouse-data"]),

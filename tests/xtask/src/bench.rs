@@ -7,7 +7,7 @@ use crate::process::{cargo, program, run as start, target};
 use crate::{guests, tools};
 
 pub(crate) const HELP: &str = "\
-Usage: cargo xtask bench [SECTION]... [--quick]
+Usage: cargo xtask bench [SECTION]... [--quick | --rounds N]
 
 Measures the server against native servers, nginx, Varnish and `wasmtime serve`, one after the other on
 this machine, and writes TARGET/bench/RESULTS.md. The first run builds everything in release mode and
@@ -30,7 +30,8 @@ Sections (default: all):
            farm:faults      What visitors see while Redis, a server or the control database fails
 
 Options:
-  --quick  One short round each: shows that it works, not how fast it is
+  --quick     One short round each: shows that it works, not how fast it is
+  --rounds N  Rounds that count, 5 where nothing is said
 ";
 
 /// The same version as the host's engine.

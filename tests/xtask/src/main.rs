@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
 mod bench;
+mod bucket;
 mod cache_suite;
 mod demo;
 mod foreign;

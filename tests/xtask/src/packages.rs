@@ -48,7 +48,7 @@ pub(crate) const REDIS: Package = Package {
 pub(crate) const PYTHON: Package = Package {
     programs: &["python3"],
     package: "python3-venv",
-    purpose: "the guests that another toolchain builds",
+    purpose: "the guests that another toolchain builds and the test of files in a bucket",
 };
 
 pub(crate) const NODE: Package =

@@ -13,19 +13,19 @@ use anyhow::{Context as _, Result, bail};
 use crate::packages::{CHROMEDRIVER, CHROMIUM, provide};
 use crate::process::{cargo, program, run as start, target};
 use crate::services::{SERVICES, Services};
-use crate::{cache_suite, foreign, guests, house, services, tools};
+use crate::{bucket, cache_suite, foreign, guests, house, services, tools};
 
 pub(crate) const HELP: &str = "\
 Usage: cargo xtask test [--quick] [-p PACKAGE]... [-- FILTERS OF cargo nextest run]
 
 Runs everything a change must pass: guests, formatting, tidy, clippy, licences, documentation, tests.
-What is missing (chromium, chromedriver, cargo-nextest, cargo-deny, componentize-py) is installed where
+What is missing (chromium, chromedriver, cargo-nextest, cargo-deny, componentize-py, moto) is installed where
 that is possible, else named. PostgreSQL, MariaDB and Redis are those of ROWHOUSE_TEST_POSTGRES,
 ROWHOUSE_TEST_MARIADB and ROWHOUSE_TEST_REDIS, else those on 127.0.0.1, ports 5432, 3306 and 6379, else
 started in a temporary folder and stopped at the end, from programs that are installed where that is possible.
 
 Options:
-  --quick     Only guests of our own, clippy and tests; no browser and no Node is installed
+  --quick     Only guests of our own, clippy and tests; no browser, no Node and no moto is installed
   -p PACKAGE  Clippy and tests of this package only (may be repeated)
 ";
 
@@ -166,11 +166,12 @@ fn clippy(options: &Options) -> Result<()> {
 fn tests(report: &mut Report, options: &Options, whole: bool) {
     let mut browser = None;
     let mut servers = Services::default();
-    let mut caches = None;
+    let (mut caches, mut store) = (None, None);
     let prepared = report.step("test programs", || {
         servers = services::provide(&SERVICES, |variable| std::env::var(variable).ok())?;
         if whole {
             caches = Some(cache_suite::prepare()?);
+            store = Some(bucket::prepare()?);
             browser = Some(provide([&CHROMEDRIVER, &CHROMIUM])?);
         }
         if options.packages.is_empty() {
@@ -190,6 +191,9 @@ fn tests(report: &mut Report, options: &Options, whole: bool) {
         select(&mut command, options).args(&options.filters);
         if let Some(caches) = &caches {
             command.env("ROWHOUSE_TEST_CACHE_SUITE", &caches.folder).env("ROWHOUSE_TEST_NODE", &caches.node);
+        }
+        if let Some(store) = &store {
+            command.env("ROWHOUSE_TEST_MOTO", store);
         }
         command.envs(servers.variables.iter().cloned());
         start(name_places(&mut command, browser.as_ref()))

@@ -59,6 +59,14 @@ impl Reader {
         settings.remove(key)
     }
 
+    /// Whether a section has settings, and not this one. To be asked before they are taken.
+    pub(super) fn lacks(&self, section: &str, key: &str) -> bool {
+        match self.table.get(section) {
+            Some(Value::Table(settings)) => !settings.is_empty() && !settings.contains_key(key),
+            Some(_) | None => false,
+        }
+    }
+
     pub(super) fn check(&mut self, holds: bool, key: &str, right: impl Fn() -> String) {
         if !holds {
             self.problems.push(format!("{key}: {}", right()));

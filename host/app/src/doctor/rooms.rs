@@ -183,6 +183,25 @@ pub(super) async fn data_servers(config: &Config) -> Vec<Finding> {
     embedded.chain(told).collect()
 }
 
+/// Whether the bucket of sites' files answers. Nothing where files are in the data folder.
+pub(super) async fn bucket(config: &Config) -> Option<Finding> {
+    const CHECK: &str = "bucket of files";
+    let settings = match server::bucket(config) {
+        Ok(settings) => settings?,
+        Err(error) => return Some(Finding::bad(CHECK, format!("{error:#}"), "give the server its key")),
+    };
+    let shown =
+        format!("`{}` at {}", settings.name, settings.endpoint.as_deref().unwrap_or(&settings.region));
+    Some(match rowhouse_data::look_at_bucket(&settings).await {
+        Ok(()) => Finding::good(CHECK, format!("{shown} answers")),
+        Err(error) => {
+            let advice = "check files.bucket, files.endpoint, files.region and the key, and that the key may list, read, \
+                          write and delete";
+            Finding::failed(format!("{CHECK} {shown}"), &error, advice)
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

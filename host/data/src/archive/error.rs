@@ -1,7 +1,7 @@
 //! How an export, the reading of an archive and an import fail. For operators; each names the member, the
 //! table or the file that it is about.
 
-use crate::{DataError, OverQuota, SqlError};
+use crate::{DataError, MirrorError, OverQuota, SqlError};
 use std::io;
 
 /// Why a tenant was not exported, an archive not accepted or not imported.
@@ -10,6 +10,9 @@ pub enum ArchiveError {
     /// The data folder can't be used.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// The tenant's files can't be reached or stored.
+    #[error(transparent)]
+    Files(#[from] MirrorError),
     /// The tenant's database refused something.
     #[error("{action}")]
     Sql {

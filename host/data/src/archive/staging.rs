@@ -34,7 +34,7 @@ impl Staging {
         make().map_err(DataError::io("make", format!("staging/{name}")))
     }
 
-    pub(super) fn dir(&self) -> &Dir {
+    pub(crate) fn dir(&self) -> &Dir {
         &self.dir
     }
 

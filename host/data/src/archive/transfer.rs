@@ -7,9 +7,10 @@ use super::load::{self, Pair};
 use super::manifest::{ArchivedTable, Manifest};
 use super::reader::{self, StagedArchive};
 use super::staging::Staging;
-use super::tree::{place, remove_all};
+use super::tree::{paths, place, remove_all};
 use super::writer::{ArchiveSummary, ArchiveWriter};
 use super::{AnyExport, AnyImport, ArchiveError, ArchiveFacts, blocking};
+use crate::MirrorSession;
 use crate::files::TenantFiles;
 use crate::transfer::{Export as _, Import as _};
 use cap_std::fs::Dir;
@@ -29,18 +30,32 @@ pub struct ImportSummary {
     pub file_bytes: u64,
 }
 
-/// One tenant's database, opened as often as the work needs it.
+/// A folder whose files go into an archive, and what it is kept in for as long as that takes.
+pub(crate) struct Source {
+    pub(crate) dir: Dir,
+    pub(crate) _kept: Option<Staging>,
+}
+
+/// Where an archive's files go.
+pub(crate) struct Target {
+    pub(crate) files: TenantFiles,
+    /// Where the folder is a mirror: what is put there is stored through it.
+    pub(crate) session: Option<Arc<MirrorSession>>,
+}
+
+/// One tenant's database, opened as often as the work needs it, and its files.
 pub(crate) trait Opens: Sync {
+    fn files(&self) -> impl Future<Output = Result<Source, ArchiveError>> + Send;
     fn import(&self) -> impl Future<Output = Result<AnyImport, ArchiveError>> + Send;
     fn export(&self) -> impl Future<Output = Result<AnyExport, ArchiveError>> + Send;
     fn schema_version(&self) -> impl Future<Output = Result<u32, ArchiveError>> + Send;
 }
 
-/// Writes an archive, without files where no folder is given.
+/// Writes an archive, the tenant's files too where they are asked for.
 pub(crate) async fn export<W: Write + Send + 'static>(
     opens: &impl Opens,
     facts: ArchiveFacts,
-    files: Option<Dir>,
+    with_files: bool,
     to: W,
 ) -> Result<ArchiveSummary, ArchiveError> {
     let version = opens.schema_version().await?;
@@ -57,9 +72,11 @@ pub(crate) async fn export<W: Write + Send + 'static>(
     if opens.schema_version().await? != version {
         return Err(ArchiveError::Migrating);
     }
+    // After the rows: a file that a row speaks of was there before the row.
+    let files = if with_files { Some(opens.files().await?) } else { None };
     blocking(move || {
-        if let Some(files) = files {
-            writer.files(&files)?;
+        if let Some(files) = &files {
+            writer.files(&files.dir)?;
         }
         writer.finish()
     })
@@ -85,7 +102,7 @@ pub(crate) async fn content(mut export: AnyExport) -> Result<Vec<TableContent>, 
 pub(crate) async fn import(
     opens: &impl Opens,
     archive: StagedArchive,
-    files: Option<TenantFiles>,
+    files: Option<Target>,
 ) -> Result<ImportSummary, ArchiveError> {
     let archive = Arc::new(archive);
     let result = fill(opens, &archive, files.map(Arc::new)).await;
@@ -101,7 +118,7 @@ pub(crate) async fn import(
 async fn fill(
     opens: &impl Opens,
     archive: &Arc<StagedArchive>,
-    files: Option<Arc<TenantFiles>>,
+    files: Option<Arc<Target>>,
 ) -> Result<ImportSummary, ArchiveError> {
     let version = opens.schema_version().await?;
     if version != archive.schema_version() {
@@ -117,8 +134,7 @@ async fn fill(
     import.set_sequences(sequences).await.map_err(ArchiveError::sql("set the counters of keys"))?;
     let expected = load::load(&mut import, archive, &pairs, loose).await?;
     if let Some(files) = &files {
-        let (staged, folder) = (Arc::clone(archive), Arc::clone(files));
-        blocking(move || place(&staged.files, &staged.staging, &folder)).await?;
+        put_files(archive, files).await?;
     }
     // From here on there is something to take back.
     let finished = import.finish().await.map_err(ArchiveError::sql("commit the rows"));
@@ -140,18 +156,46 @@ async fn verify(opens: &impl Opens, pairs: &[Pair], expected: &[TableContent]) -
     load::verify(&mut opens.export().await?, pairs, expected).await
 }
 
+/// Puts the archive's files where they belong: all of them, or none.
+async fn put_files(archive: &Arc<StagedArchive>, target: &Arc<Target>) -> Result<(), ArchiveError> {
+    let (staged, placed) = (Arc::clone(archive), Arc::clone(target));
+    blocking(move || place(&staged.files, &staged.staging, &placed.files)).await?;
+    let Err(error) = store(archive, target).await else { return Ok(()) };
+    if let Err(error) = take_files_back(archive, target).await {
+        tracing::error!(%error, "files of an import that failed are left: reset the tenant");
+    }
+    Err(error)
+}
+
+/// Makes a bucket have what the folder has, of all that the archive speaks of.
+async fn store(archive: &StagedArchive, target: &Target) -> Result<(), ArchiveError> {
+    let Some(session) = &target.session else { return Ok(()) };
+    paths(&archive.files).for_each(|path| session.note(path));
+    Ok(session.push().await?)
+}
+
+async fn take_files_back(archive: &Arc<StagedArchive>, target: &Arc<Target>) -> Result<(), ArchiveError> {
+    let (staged, placed) = (Arc::clone(archive), Arc::clone(target));
+    blocking(move || {
+        remove_all(&staged.files, &placed.files);
+        Ok(())
+    })
+    .await?;
+    store(archive, target).await
+}
+
 async fn take_back(
     opens: &impl Opens,
     committed: bool,
     archive: Arc<StagedArchive>,
-    files: Option<Arc<TenantFiles>>,
+    files: Option<Arc<Target>>,
 ) {
-    let removed = blocking(move || {
-        if let Some(files) = files {
-            remove_all(&archive.files, &files);
+    let removed = async {
+        match &files {
+            Some(files) => take_files_back(&archive, files).await,
+            None => Ok(()),
         }
-        Ok(())
-    });
+    };
     let cleared = async {
         if committed {
             let mut import = opens.import().await?;

@@ -82,6 +82,12 @@ pub(super) fn folders(files: &[StagedFile]) -> BTreeSet<&str> {
     folders
 }
 
+/// Everything that these files and folders take a place for.
+pub(super) fn paths(files: &[StagedFile]) -> impl Iterator<Item = &str> {
+    let names = files.iter().filter(|file| file.staged.is_some()).map(|file| file.path.as_str());
+    folders(files).into_iter().chain(names)
+}
+
 /// Moves staged files to their places in a folder that must be empty, within the tenant's quota. Durable
 /// when it returns; where it fails the folder is empty again and nothing is counted.
 pub(super) fn place(files: &[StagedFile], staging: &Staging, to: &TenantFiles) -> Result<(), ArchiveError> {

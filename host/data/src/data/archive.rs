@@ -3,11 +3,14 @@
 use super::{Data, blocking};
 use crate::DataError;
 use crate::archive::{
-    self, AnyExport, AnyImport, ArchiveError, ArchiveFacts, ArchiveSummary, ImportSummary, StagedArchive,
-    TableContent,
+    self, AnyExport, AnyImport, ArchiveError, ArchiveFacts, ArchiveSummary, ImportSummary, Source,
+    StagedArchive, TableContent, Target,
 };
+use crate::mirrors::Mirrors;
+use rowhouse_base::Subject;
+use rowhouse_base::id::TenantId;
 use rowhouse_tenant::Tenant;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 impl Data {
@@ -22,10 +25,7 @@ impl Data {
         facts: ArchiveFacts,
         to: impl Write + Send + 'static,
     ) -> Result<ArchiveSummary, ArchiveError> {
-        let (home, id) = (Arc::clone(&self.home), tenant.id);
-        let elsewhere = !self.engines.has_file(tenant);
-        let (files, _path) = blocking(move || home.files(id, elsewhere)).await?;
-        archive::export(&Opened { data: self, tenant }, facts, Some(files), to).await
+        archive::export(&Opened { data: self, tenant }, facts, true, to).await
     }
 
     /// Unpacks an archive into a folder of its own and checks every sum. No tenant is touched.
@@ -52,7 +52,7 @@ impl Data {
         tenant: &Arc<Tenant>,
         archive: StagedArchive,
     ) -> Result<ImportSummary, ArchiveError> {
-        let files = self.files(tenant).await?;
+        let files = self.target(tenant).await?;
         let working = self.working(tenant);
         let result = archive::import(&Opened { data: self, tenant }, archive, Some(files)).await;
         working.settled().await;
@@ -85,9 +85,16 @@ impl Data {
     /// Empties a tenant: no tables, no migrations applied, no files.
     ///
     /// # Errors
-    /// As for [`Data::reset_database`]; the files stay then.
+    /// As for [`Data::reset_database`]; the files stay then. Also where the bucket can't be emptied.
     pub async fn reset(&self, tenant: &Arc<Tenant>) -> Result<(), DataError> {
         self.reset_database(tenant).await?;
+        if let Some(mirrors) = &self.mirrors {
+            mirrors.forget(tenant.id);
+            mirrors.bucket().delete_all(tenant.id).await?;
+            // Who listed in between lists again.
+            let moved = self.move_subjects(tenant, &[Subject::files()]).await;
+            moved.map_err(|source| DataError::Database { tenant: tenant.id, source })?;
+        }
         let (home, id) = (Arc::clone(&self.home), tenant.id);
         blocking(move || home.empty_files(id)).await?;
         self.meters.lock().remove(&id);
@@ -103,12 +110,51 @@ impl Data {
         let home = Arc::clone(&self.home);
         let (file, again) = blocking(move || home.scratch()).await?;
         let facts = ArchiveFacts::of(from, None);
-        archive::export(&Opened { data: self, tenant: from }, facts, None, file).await?;
+        archive::export(&Opened { data: self, tenant: from }, facts, false, file).await?;
         let staged = self.read_archive(again).await?;
         let working = self.working(to);
         let result = archive::import(&Opened { data: self, tenant: to }, staged, None).await.map(drop);
         working.settled().await;
         result
+    }
+
+    /// Where the files of an archive go.
+    async fn target(&self, tenant: &Arc<Tenant>) -> Result<Target, ArchiveError> {
+        let files = self.files(tenant).await?;
+        let session = match &files.mirror {
+            Some(mirror) => {
+                let session = self.begin_files(tenant, mirror).await;
+                session.ready().await?;
+                Some(session)
+            }
+            None => None,
+        };
+        Ok(Target { files, session })
+    }
+
+    /// Where the files for an archive come from.
+    async fn source(&self, tenant: &Arc<Tenant>) -> Result<Source, ArchiveError> {
+        if let Some(mirrors) = &self.mirrors {
+            return self.copied(mirrors, tenant.id).await;
+        }
+        let (home, id) = (Arc::clone(&self.home), tenant.id);
+        let elsewhere = !self.engines.has_file(tenant);
+        let (dir, _path) = blocking(move || home.files(id, elsewhere)).await?;
+        Ok(Source { dir, _kept: None })
+    }
+
+    /// A copy of what the bucket has, for a mirror has placeholders and may change meanwhile.
+    async fn copied(&self, mirrors: &Mirrors, id: TenantId) -> Result<Source, ArchiveError> {
+        let home = Arc::clone(&self.home);
+        let (kept, dir, to) = blocking(move || {
+            let kept = home.stage()?;
+            let open = || -> io::Result<_> { Ok((kept.dir().try_clone()?, kept.dir().try_clone()?)) };
+            let (dir, to) = open().map_err(DataError::io("open", "staging"))?;
+            Ok((kept, dir, to))
+        })
+        .await?;
+        mirrors.bucket().copy_to(id, to).await?;
+        Ok(Source { dir, _kept: Some(kept) })
     }
 
     async fn exporter(&self, tenant: &Arc<Tenant>) -> Result<AnyExport, ArchiveError> {
@@ -129,6 +175,10 @@ struct Opened<'a> {
 }
 
 impl archive::Opens for Opened<'_> {
+    async fn files(&self) -> Result<Source, ArchiveError> {
+        self.data.source(self.tenant).await
+    }
+
     async fn import(&self) -> Result<AnyImport, ArchiveError> {
         self.data.importer(self.tenant).await
     }

@@ -112,13 +112,14 @@ impl Session {
         if ledger(conn, names).await?.iter().any(|line| line.version == migration.version) {
             return conn.say("COMMIT").await;
         }
+        let before = Before::read(conn, names).await?;
         for (index, text) in migration.statements(Dialect::Postgresql).iter().enumerate() {
             *at = Some(index);
             let template = self.engine.guard().migration(text)?;
             own(conn, sqlx::query(AssertSqlSafe(template.text(names.prefix.as_ref()).into_owned()))).await?;
         }
         *at = None;
-        check(conn, names).await?;
+        check(conn, names, &before).await?;
         let insert = format!("INSERT INTO {} VALUES ($1, $2, $3, $4)", names.ledger());
         let line = sqlx::query(AssertSqlSafe(insert))
             .bind(i64::from(migration.version))
@@ -160,11 +161,43 @@ async fn ledger(conn: &mut Conn, names: &TenantNames) -> Result<Vec<Applied>, Fa
         .collect()
 }
 
+/// What was there before a migration, so that looking at what it made need not read the entries of every tenant: no index
+/// leads from an owner to what is theirs.
+struct Before {
+    /// The condition on what has to be looked at. Empty where that is everything.
+    condition: String,
+}
+
+/// Numbers of the engine's objects grow until they begin anew. Near the end that can't be relied upon.
+const NUMBERS_END: i64 = 0xF000_0000;
+
+impl Before {
+    async fn read(conn: &mut Conn, names: &TenantNames) -> Result<Self, Failure> {
+        let all = Self { condition: String::new() };
+        let Some(prefix) = &names.prefix else { return Ok(all) };
+        let text = format!(
+            "SELECT coalesce(max(oid), 0)::bigint, (SELECT coalesce(string_agg(oid::text, ','), '') FROM pg_class \
+             WHERE relnamespace = '{SCHEMA}'::regnamespace AND relname >= '{prefix}' AND relname < '{after}') \
+             FROM pg_class",
+            after = super::quota::after(prefix)
+        );
+        conn.health = Health::Busy;
+        let found = sqlx::query_as(AssertSqlSafe(text)).persistent(false).fetch_one(&mut conn.db).await;
+        let (newest, own): (i64, String) = conn.heard(found)?;
+        if newest > NUMBERS_END {
+            return Ok(all);
+        }
+        // What is made gets a larger number; what was there may be renamed.
+        Ok(Self { condition: format!(" AND (oid > '{newest}'::oid OR oid = ANY ('{{{own}}}'::oid[]))") })
+    }
+}
+
 /// Nothing that the owner made may lack the tenant's prefix or have a name of the host's.
-async fn check(conn: &mut Conn, names: &TenantNames) -> Result<(), Failure> {
+async fn check(conn: &mut Conn, names: &TenantNames, before: &Before) -> Result<(), Failure> {
     let text = format!(
         "SELECT relname::text FROM pg_class WHERE relnamespace = '{SCHEMA}'::regnamespace \
-         AND pg_get_userbyid(relowner) = current_user"
+         AND relowner = (SELECT current_user::text::regrole){}",
+        before.condition
     );
     conn.health = Health::Busy;
     let found = sqlx::query_scalar(AssertSqlSafe(text)).persistent(false).fetch_all(&mut conn.db).await;

@@ -27,7 +27,8 @@ const REFERENCES: &str = "SELECT c.relname::text, f.relname::text FROM pg_constr
     WHERE k.contype = 'f' AND c.oid <> f.oid AND MINE";
 
 /// What belongs to the tenant: the ledger is the host's.
-const MINE: &str = "c.relnamespace = 'rowhouse'::regnamespace AND pg_get_userbyid(c.relowner) = current_user";
+const MINE: &str =
+    "c.relnamespace = 'rowhouse'::regnamespace AND c.relowner = (SELECT current_user::text::regrole)";
 
 /// One table, with what its values need on the way.
 #[derive(Clone, Debug)]
@@ -82,7 +83,15 @@ pub(super) async fn fetch<T>(conn: &mut Conn, question: &str) -> Result<Vec<T>, 
 where
     T: for<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> + Send + Unpin,
 {
-    let text = question.replace("MINE", MINE);
+    let mut mine = MINE.to_owned();
+    if let Some(prefix) = &conn.prefix {
+        // A range, for which there is an index: there is none for owners.
+        mine.push_str(&format!(
+            " AND c.relname >= '{prefix}' AND c.relname < '{}'",
+            super::quota::after(prefix)
+        ));
+    }
+    let text = question.replace("MINE", &mine);
     conn.health = Health::Busy;
     let found = sqlx::query_as(AssertSqlSafe(text)).persistent(false).fetch_all(&mut conn.db).await;
     conn.heard(found)

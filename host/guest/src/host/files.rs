@@ -2,15 +2,18 @@
 //!
 //! Bytes are charged before they are written and given back when a file is truncated or removed. Bytes
 //! that overwrite others in the middle of a file are charged as if they were new, so the count is never
-//! below the truth; the data room counts afresh when no guest of the tenant has run for a while. Through
-//! WASI 0.3 there are no files yet: its calls would pass by this count.
+//! below the truth; the data room counts afresh when no guest of the tenant has run for a while. Where the
+//! folder is a mirror of a bucket, calls that read fetch first and calls that change take notes (`mirrored`).
+//! Through WASI 0.3 there are no files yet: its calls would pass by this count.
+
+mod mirrored;
 
 use crate::changes::Changes;
 use crate::store::{Errand, GuestState};
 use crate::trace::Trace;
 use bytes::Bytes;
 use rowhouse_base::Subject;
-use rowhouse_data::FilesMeter;
+use rowhouse_data::{FilesMeter, Mirror, MirrorSession};
 use std::sync::Arc;
 use wasmtime::component::{HasData, Resource};
 use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtxView, WasiFilesystemView};
@@ -27,25 +30,41 @@ type Entries = Resource<types::DirectoryEntryStream>;
 #[derive(Clone)]
 pub(crate) struct FilesMeterSlot {
     meter: Arc<FilesMeter>,
+    /// Where the folder is a mirror: of what, and this request's use of it.
+    mirror: Option<Arc<Mirror>>,
+    session: Option<Arc<MirrorSession>>,
     trace: Option<Arc<Trace>>,
     changes: Option<Arc<Changes>>,
 }
 
 impl FilesMeterSlot {
-    pub(crate) fn new(meter: Arc<FilesMeter>, errand: &Errand) -> Self {
-        Self { meter, trace: errand.trace.clone(), changes: Some(Arc::clone(&errand.changes)) }
+    pub(crate) fn new(
+        meter: Arc<FilesMeter>,
+        mirror: Option<Arc<Mirror>>,
+        session: Option<Arc<MirrorSession>>,
+        errand: &Errand,
+    ) -> Self {
+        let (trace, changes) = (errand.trace.clone(), Some(Arc::clone(&errand.changes)));
+        Self { meter, mirror, session, trace, changes }
     }
 
     /// Belongs to the next request from now on.
-    pub(crate) fn renew(&mut self, errand: &Errand) {
+    pub(crate) fn renew(&mut self, session: Option<Arc<MirrorSession>>, errand: &Errand) {
+        self.session = session;
         self.trace.clone_from(&errand.trace);
         self.changes = Some(Arc::clone(&errand.changes));
     }
 
     /// Belongs to no request until the next one.
     pub(crate) fn rest(&mut self) {
+        self.session = None;
         self.trace = None;
         self.changes = None;
+    }
+
+    /// What the guest's folder is a mirror of.
+    pub(crate) fn mirror(&self) -> Option<Arc<Mirror>> {
+        self.mirror.clone()
     }
 
     fn reads(&self) {
@@ -117,17 +136,66 @@ impl QuotaView<'_> {
     }
 
     /// Puts a counting stream in the place of the one WASI made.
-    fn counted(&mut self, stream: Resource<DynOutputStream>) -> FsResult<Resource<DynOutputStream>> {
+    fn counted(&mut self, stream: Resource<DynOutputStream>, fd: u32) -> FsResult<Resource<DynOutputStream>> {
         let Some(meter) = self.meter.clone() else { return Err(types::ErrorCode::NotPermitted.into()) };
+        let path = meter.session.as_ref().and_then(|session| session.path_of(fd));
         let inner = self.inner.table.delete(stream).map_err(FsError::trap)?;
-        let counting: DynOutputStream = Box::new(CountedStream { inner, meter });
+        let counting: DynOutputStream = Box::new(CountedStream { inner, meter, path });
         self.inner.table.push(counting).map_err(FsError::trap)
+    }
+
+    /// Opens a path and counts what that makes or empties.
+    async fn open_counted(
+        &mut self,
+        fd: Fd,
+        path_flags: types::PathFlags,
+        path: String,
+        open_flags: types::OpenFlags,
+        flags: types::DescriptorFlags,
+    ) -> FsResult<Fd> {
+        let changes = types::OpenFlags::CREATE | types::OpenFlags::TRUNCATE;
+        if !open_flags.intersects(changes) {
+            return self.inner.open_at(fd, path_flags, path, open_flags, flags).await;
+        }
+        let before = self.size_at(&fd, path_flags, &path).await;
+        self.writes();
+        if before.is_none() {
+            self.charge_entry()?;
+        }
+        let opened = self.inner.open_at(fd, path_flags, path, open_flags, flags).await;
+        match (&opened, before) {
+            (Ok(_), Some(size)) if open_flags.contains(types::OpenFlags::TRUNCATE) => {
+                self.meter()?.shrink(size)
+            }
+            (Err(_), None) => self.meter()?.remove_file(),
+            _ => {}
+        }
+        opened
+    }
+
+    /// Removes a file and gives back what it took.
+    async fn unlink_counted(&mut self, fd: Fd, path: String) -> FsResult<()> {
+        let found =
+            self.inner.stat_at(Resource::new_borrow(fd.rep()), types::PathFlags::empty(), path.clone()).await;
+        self.writes();
+        self.inner.unlink_file_at(fd, path).await?;
+        let meter = self.meter()?;
+        meter.remove_file();
+        // The bytes go with the last name only.
+        if let Ok(found) = found
+            && found.link_count <= 1
+        {
+            meter.shrink(found.size);
+        }
+        Ok(())
     }
 }
 
 struct CountedStream {
     inner: DynOutputStream,
     meter: FilesMeterSlot,
+    /// The file, where its bytes belong into a bucket.
+    path: Option<String>,
 }
 
 #[wasmtime_wasi::async_trait]
@@ -142,6 +210,9 @@ impl OutputStream for CountedStream {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         let wanted = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.meter.writes();
+        if let (Some(session), Some(path)) = (&self.meter.session, &self.path) {
+            session.note(path);
+        }
         if self.meter.meter.grow(wanted).is_err() {
             let error = std::io::Error::from(std::io::ErrorKind::QuotaExceeded);
             return Err(StreamError::LastOperationFailed(error.into()));
@@ -181,6 +252,7 @@ impl HostDescriptor for QuotaView<'_> {
     async fn set_size(&mut self, fd: Fd, size: u64) -> FsResult<()> {
         let before = self.inner.stat(Resource::new_borrow(fd.rep())).await?.size;
         self.charge(size.saturating_sub(before))?;
+        self.changes_open(fd.rep());
         self.inner.set_size(fd, size).await?;
         self.meter()?.shrink(before.saturating_sub(size));
         Ok(())
@@ -188,17 +260,20 @@ impl HostDescriptor for QuotaView<'_> {
 
     async fn write(&mut self, fd: Fd, bytes: Vec<u8>, offset: u64) -> FsResult<u64> {
         self.charge(u64::try_from(bytes.len()).unwrap_or(u64::MAX))?;
+        self.changes_open(fd.rep());
         self.inner.write(fd, bytes, offset).await
     }
 
     fn write_via_stream(&mut self, fd: Fd, offset: u64) -> FsResult<Resource<DynOutputStream>> {
+        let open = fd.rep();
         let stream = self.inner.write_via_stream(fd, offset)?;
-        self.counted(stream)
+        self.counted(stream, open)
     }
 
     fn append_via_stream(&mut self, fd: Fd) -> FsResult<Resource<DynOutputStream>> {
+        let open = fd.rep();
         let stream = self.inner.append_via_stream(fd)?;
-        self.counted(stream)
+        self.counted(stream, open)
     }
 
     async fn open_at(
@@ -209,29 +284,20 @@ impl HostDescriptor for QuotaView<'_> {
         open_flags: types::OpenFlags,
         flags: types::DescriptorFlags,
     ) -> FsResult<Fd> {
-        let changes = types::OpenFlags::CREATE | types::OpenFlags::TRUNCATE;
-        if !open_flags.intersects(changes) {
-            return self.inner.open_at(fd, path_flags, path, open_flags, flags).await;
+        match self.current().await? {
+            Some(session) => self.open_mirrored(session, fd, path_flags, path, open_flags, flags).await,
+            None => self.open_counted(fd, path_flags, path, open_flags, flags).await,
         }
-        let before = self.size_at(&fd, path_flags, &path).await;
-        self.writes();
-        if before.is_none() {
-            self.charge_entry()?;
-        }
-        let opened = self.inner.open_at(fd, path_flags, path, open_flags, flags).await;
-        match (&opened, before) {
-            (Ok(_), Some(size)) if open_flags.contains(types::OpenFlags::TRUNCATE) => {
-                self.meter()?.shrink(size)
-            }
-            (Err(_), None) => self.meter()?.remove_file(),
-            _ => {}
-        }
-        opened
     }
 
     async fn create_directory_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
-        self.charge_entry()?;
-        self.inner.create_directory_at(fd, path).await
+        match self.current().await? {
+            Some(session) => self.create_directory_mirrored(session, fd, path).await,
+            None => {
+                self.charge_entry()?;
+                self.inner.create_directory_at(fd, path).await
+            }
+        }
     }
 
     async fn link_at(
@@ -242,6 +308,10 @@ impl HostDescriptor for QuotaView<'_> {
         to_fd: Fd,
         to: String,
     ) -> FsResult<()> {
+        // Two names in a bucket are two files.
+        if self.is_mirrored() {
+            return Err(types::ErrorCode::Unsupported.into());
+        }
         self.charge_entry()?;
         self.inner.link_at(fd, flags, from, to_fd, to).await
     }
@@ -251,7 +321,7 @@ impl HostDescriptor for QuotaView<'_> {
         Err(types::ErrorCode::NotPermitted.into())
     }
 
-    // Everything else passes through.
+    // Everything else passes through, while no file is replaced where the folder is a mirror.
 
     async fn advise(&mut self, fd: Fd, offset: u64, len: u64, advice: types::Advice) -> FsResult<()> {
         self.inner.advise(fd, offset, len, advice).await
@@ -284,6 +354,7 @@ impl HostDescriptor for QuotaView<'_> {
     }
 
     async fn read_directory(&mut self, fd: Fd) -> FsResult<Entries> {
+        let _still = self.look().await?;
         self.inner.read_directory(fd).await
     }
 
@@ -292,6 +363,7 @@ impl HostDescriptor for QuotaView<'_> {
     }
 
     async fn stat(&mut self, fd: Fd) -> FsResult<types::DescriptorStat> {
+        let _still = self.look().await?;
         self.inner.stat(fd).await
     }
 
@@ -301,6 +373,7 @@ impl HostDescriptor for QuotaView<'_> {
         flags: types::PathFlags,
         path: String,
     ) -> FsResult<types::DescriptorStat> {
+        let _still = self.look().await?;
         self.inner.stat_at(fd, flags, path).await
     }
 
@@ -312,19 +385,23 @@ impl HostDescriptor for QuotaView<'_> {
         access: types::NewTimestamp,
         data: types::NewTimestamp,
     ) -> FsResult<()> {
+        let _still = self.look().await?;
         self.writes();
         self.inner.set_times_at(fd, flags, path, access, data).await
     }
 
     fn drop(&mut self, fd: Fd) -> wasmtime::Result<()> {
+        self.closed(fd.rep());
         HostDescriptor::drop(&mut self.inner, fd)
     }
 
     async fn readlink_at(&mut self, fd: Fd, path: String) -> FsResult<String> {
+        let _still = self.look().await?;
         self.inner.readlink_at(fd, path).await
     }
 
     async fn remove_directory_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
+        let _going = self.going(fd.rep(), &path).await?;
         self.writes();
         self.inner.remove_directory_at(fd, path).await?;
         self.meter()?.remove_file();
@@ -333,21 +410,17 @@ impl HostDescriptor for QuotaView<'_> {
 
     async fn rename_at(&mut self, fd: Fd, from: String, to_fd: Fd, to: String) -> FsResult<()> {
         self.writes();
-        self.inner.rename_at(fd, from, to_fd, to).await
+        match self.current().await? {
+            Some(session) => self.rename_mirrored(session, fd, from, to_fd, to).await,
+            None => self.inner.rename_at(fd, from, to_fd, to).await,
+        }
     }
 
     async fn unlink_file_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
-        let found =
-            self.inner.stat_at(Resource::new_borrow(fd.rep()), types::PathFlags::empty(), path.clone()).await;
-        self.writes();
-        self.inner.unlink_file_at(fd, path).await?;
-        let meter = self.meter()?;
-        meter.remove_file();
-        // The bytes go with the last name only.
-        if let Ok(found) = found
-            && found.link_count <= 1
-        {
-            meter.shrink(found.size);
+        let going = self.going(fd.rep(), &path).await?;
+        self.unlink_counted(fd, path).await?;
+        if let Some(going) = going {
+            going.gone();
         }
         Ok(())
     }
@@ -361,6 +434,7 @@ impl HostDescriptor for QuotaView<'_> {
     }
 
     async fn metadata_hash(&mut self, fd: Fd) -> FsResult<types::MetadataHashValue> {
+        let _still = self.look().await?;
         self.inner.metadata_hash(fd).await
     }
 
@@ -370,6 +444,7 @@ impl HostDescriptor for QuotaView<'_> {
         flags: types::PathFlags,
         path: String,
     ) -> FsResult<types::MetadataHashValue> {
+        let _still = self.look().await?;
         self.inner.metadata_hash_at(fd, flags, path).await
     }
 }

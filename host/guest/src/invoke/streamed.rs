@@ -65,7 +65,7 @@ pub(crate) async fn answer(
     let step = std::future::poll_fn(|cx| gathering.poll(cx)).await?;
     if gathering.guest.is_some() {
         // The answer leaves before the guest's end: what it says was changed must be known by then.
-        changes.settle().await;
+        changes.settle().await?;
     }
     gathering.finish(step, limits)
 }
