@@ -2,7 +2,6 @@
 
 use crate::proxies::Arrival;
 use http::header;
-use hyper::body::Incoming;
 use rowhouse_base::Hostname;
 use rowhouse_base::hostname::InvalidHostname;
 use rowhouse_base::id::RequestId;
@@ -46,7 +45,7 @@ impl Facts {
     }
 
     pub(crate) fn read(
-        request: &http::Request<Incoming>,
+        request: &http::Request<impl Sized>,
         scheme: &str,
         arrival: &Arrival,
     ) -> Result<Self, InvalidRequest> {

@@ -5,6 +5,7 @@
 //! console and the API come in as one router from the composition root: the request path does not know
 //! the control plane.
 
+mod arriving;
 mod body;
 mod cached;
 mod facts;

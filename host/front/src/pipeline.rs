@@ -1,5 +1,6 @@
 //! The order a request takes: resolve → session → cache → guest → fill → reply. Nobody else knows it.
 
+use crate::arriving::{self, Arriving};
 use crate::body::OutgoingBody;
 use crate::cached::{Pages, Wish};
 use crate::facts::Facts;
@@ -10,6 +11,7 @@ use crate::reply::{self, Answer};
 use crate::sign_in::{self, CONSOLE, Desk};
 use crate::visitor;
 use axum::Router;
+use http::header::{self, HeaderValue};
 use http::{StatusCode, Uri, uri::PathAndQuery};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -56,7 +58,7 @@ pub struct Front {
     pub look_again: Option<LookAgain>,
 }
 
-type Request = http::Request<Incoming>;
+type Request = http::Request<Arriving>;
 
 /// True for what belongs to the host on every site. The console's cookie is sent to all of it, `/-` itself included.
 fn is_hosts(path: &str) -> bool {
@@ -65,7 +67,16 @@ fn is_hosts(path: &str) -> bool {
 
 impl Front {
     /// Answers a request. Never fails: what goes wrong is an answer too.
-    pub(crate) async fn handle(&self, mut request: Request, peer: IpAddr) -> Answer {
+    pub(crate) async fn handle(&self, request: http::Request<Incoming>, peer: IpAddr) -> Answer {
+        let (request, rest) = arriving::watched(request);
+        let mut answer = self.answered(request, peer).await;
+        if !rest.read().await {
+            answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        answer
+    }
+
+    async fn answered(&self, mut request: Request, peer: IpAddr) -> Answer {
         let begun = Instant::now();
         let arrival = self.config.proxies.receive(&mut request, peer);
         let facts = match Facts::read(&request, &self.config.scheme, &arrival) {

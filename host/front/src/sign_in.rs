@@ -3,6 +3,7 @@
 //!
 //! A guest never takes part: the form goes to the host, the host sets the cookie.
 
+use crate::arriving::Arriving;
 use crate::facts::Facts;
 use crate::pages::{PasswordPage, SignInPage};
 use crate::reply::{self, Answer};
@@ -12,7 +13,6 @@ use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Method, StatusCode};
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
 use rowhouse_base::Chain;
 use rowhouse_base::secret::Secret;
 use rowhouse_identity::{ChangeError, Identity, Scope, SignInError, SignedIn, cookie};
@@ -51,7 +51,7 @@ pub(crate) fn is_form(name: &str) -> bool {
     matches!(name, "sign-in" | "sign-out" | "password")
 }
 
-type Request = http::Request<Incoming>;
+type Request = http::Request<Arriving>;
 
 impl<'a> Desk<'a> {
     /// The desk of a site that is reached at this path: empty, or `/NAME`.

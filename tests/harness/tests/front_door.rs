@@ -92,6 +92,32 @@ fn next_answer(reader: &mut BufReader<TcpStream>) -> Result<String> {
     Ok(head)
 }
 
+/// A body that nobody wants must not end a connection that the next request is already on its way through.
+#[test]
+fn a_body_that_nobody_reads_ends_no_connection_unannounced() -> Result<()> {
+    let server = TestServer::start()?;
+    let post =
+        |length: u64| format!("POST /nobody HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n");
+    let mut kept = BufReader::new(connect(&server.address)?);
+    kept.get_mut().set_nodelay(true)?;
+    for _time in 0..20 {
+        // As a balancer does that passes on what it has: the answer is made before the body is there.
+        kept.get_mut().write_all(post(6).as_bytes())?;
+        std::thread::sleep(Duration::from_millis(5));
+        kept.get_mut().write_all(b"a form")?;
+        let answer = next_answer(&mut kept)?;
+        assert!(answer.starts_with("HTTP/1.1 404") && !answer.contains("connection: close"), "{answer}");
+    }
+    // What is large, or does not come, is not waited for; the answer says what that means.
+    for (length, part) in [(1 << 30, "the beginning"), (6, "a")] {
+        let mut given_up = BufReader::new(connect(&server.address)?);
+        given_up.get_mut().write_all(format!("{}{part}", post(length)).as_bytes())?;
+        let answer = next_answer(&mut given_up)?;
+        assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("connection: close"), "{answer}");
+    }
+    Ok(())
+}
+
 #[test]
 fn a_draining_server_lets_go_of_connections() -> Result<()> {
     let mut server = TestServer::start_with("[server]\ndrain-wait-ms = 8000\n")?;
