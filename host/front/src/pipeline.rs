@@ -3,7 +3,7 @@
 use crate::arriving::{self, Arriving};
 use crate::body::OutgoingBody;
 use crate::cached::{Pages, Wish};
-use crate::facts::Facts;
+use crate::facts::{Facts, InvalidRequest};
 use crate::health::Readiness;
 use crate::mark::Mark;
 use crate::proxies::{self, TrustedProxies};
@@ -12,7 +12,7 @@ use crate::sign_in::{self, CONSOLE, Desk};
 use crate::visitor;
 use axum::Router;
 use http::header::{self, HeaderValue};
-use http::{StatusCode, Uri, uri::PathAndQuery};
+use http::{StatusCode, Uri, Version, uri::PathAndQuery};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use rowhouse_base::{Origin, TenantName};
@@ -81,6 +81,11 @@ impl Front {
         let arrival = self.config.proxies.receive(&mut request, peer);
         let facts = match Facts::read(&request, &self.config.scheme, &arrival) {
             Ok(facts) => facts,
+            // HTTP/1.0 has no hosts, and some balancers ask for readiness in it.
+            Err(InvalidRequest::NoHost) if request.version() == Version::HTTP_10 => {
+                let answer = self.probe(request.uri().path());
+                return answer.unwrap_or_else(|| reply::invalid(&InvalidRequest::NoHost));
+            }
             Err(problem) => return reply::invalid(&problem),
         };
         // One meaning of the host for all that follows: what resolves, what pages are kept under, what guests see.

@@ -89,8 +89,10 @@ pub async fn serve(
     {
         served.connection(accepted);
     }
+    for accepted in close(listener, &places) {
+        served.connection(accepted);
+    }
     let graceful = served.graceful;
-    drop(listener);
     if tokio::time::timeout(config.drain_timeout, graceful.shutdown()).await.is_err() {
         tracing::warn!(
             seconds = config.drain_timeout.as_secs(),
@@ -98,6 +100,9 @@ pub async fn serve(
         );
     }
 }
+
+/// Connections that are taken in at the very end: what a usual queue holds.
+const MOST_AT_LAST: usize = 1024;
 
 /// A connection with its peer and its place.
 type Accepted = (TcpStream, SocketAddr, OwnedSemaphorePermit);
@@ -191,6 +196,28 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<Accep
             None
         }
     }
+}
+
+/// Closes the listener, and gives who came up to that moment. Between the last look and the end there is nothing that
+/// waits: the system resets whoever is in its queue then.
+fn close(listener: TcpListener, places: &Arc<Semaphore>) -> Vec<Accepted> {
+    let mut last = Vec::new();
+    let Ok(listener) = listener.into_std() else { return last };
+    // It does not block: an empty queue is an error. A flood must not keep the server from ending.
+    while last.len() < MOST_AT_LAST
+        && let Ok((stream, peer)) = listener.accept()
+    {
+        last.push((stream, peer));
+    }
+    drop(listener);
+    last.into_iter()
+        .filter_map(|(stream, peer)| {
+            let place = Arc::clone(places).try_acquire_owned().ok()?;
+            stream.set_nonblocking(true).ok()?;
+            stream.set_nodelay(true).ok()?;
+            Some((TcpStream::from_std(stream).ok()?, peer, place))
+        })
+        .collect()
 }
 
 fn builder(config: &ServerConfig) -> Builder<TokioExecutor> {

@@ -92,6 +92,20 @@ fn next_answer(reader: &mut BufReader<TcpStream>) -> Result<String> {
     Ok(head)
 }
 
+#[test]
+fn balancers_ask_for_readiness_without_a_host() -> Result<()> {
+    let server = TestServer::start()?;
+    for path in ["/-/readyz", "/-/healthz"] {
+        let answer = told(&server.address, &format!("GET {path} HTTP/1.0\r\n\r\n"))?;
+        assert!(answer.contains(" 200 "), "{answer}");
+        let answer = told(&server.address, &format!("GET {path} HTTP/1.1\r\nConnection: close\r\n\r\n"))?;
+        assert!(answer.contains(" 400 "), "{answer}");
+    }
+    let answer = told(&server.address, "GET / HTTP/1.0\r\n\r\n")?;
+    assert!(answer.contains(" 400 "), "{answer}");
+    Ok(())
+}
+
 /// A body that nobody wants must not end a connection that the next request is already on its way through.
 #[test]
 fn a_body_that_nobody_reads_ends_no_connection_unannounced() -> Result<()> {
