@@ -202,7 +202,7 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<Accep
 /// waits: the system resets whoever is in its queue then.
 fn close(listener: TcpListener, places: &Arc<Semaphore>) -> Vec<Accepted> {
     let mut last = Vec::new();
-    let Ok(listener) = listener.into_std() else { return last };
+    let Ok(listener) = listener.into_std() else { return Vec::new() };
     // It does not block: an empty queue is an error. A flood must not keep the server from ending.
     while last.len() < MOST_AT_LAST
         && let Ok((stream, peer)) = listener.accept()
