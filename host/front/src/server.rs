@@ -67,7 +67,7 @@ pub async fn serve(
     let served = Served {
         front,
         graceful: GracefulShutdown::new(),
-        builder: Arc::new(builder(&config)),
+        builders: Arc::new(Builders::new(&config)),
         header_timeout: config.header_timeout,
         proxy_protocol: config.proxy_protocol,
     };
@@ -111,7 +111,7 @@ type Accepted = (TcpStream, SocketAddr, OwnedSemaphorePermit);
 struct Served {
     front: Arc<Front>,
     graceful: GracefulShutdown,
-    builder: Arc<Builder<TokioExecutor>>,
+    builders: Arc<Builders>,
     header_timeout: Duration,
     proxy_protocol: bool,
 }
@@ -120,7 +120,7 @@ impl Served {
     /// Serves a connection in a task of its own, which ends with it.
     fn connection(&self, (mut stream, peer, place): Accepted) {
         let front = Arc::clone(&self.front);
-        let builder = Arc::clone(&self.builder);
+        let builders = Arc::clone(&self.builders);
         let watcher = self.graceful.watcher();
         let announced = self.proxy_protocol && front.config.proxies.trusts(peer.ip());
         let header_timeout = self.header_timeout;
@@ -138,14 +138,13 @@ impl Served {
             } else {
                 peer.ip()
             };
-            if tokio::time::timeout(header_timeout, begins(&stream)).await != Ok(true) {
-                return;
-            }
+            let begun = tokio::time::timeout(header_timeout, begins(&stream)).await;
+            let Ok(Some(protocol)) = begun else { return };
             let service = service_fn(move |request: http::Request<Incoming>| {
                 let front = Arc::clone(&front);
                 async move { Ok::<_, Infallible>(answer(&front, request, peer).await) }
             });
-            let connection = builder.serve_connection(TokioIo::new(stream), service);
+            let connection = builders.of(protocol).serve_connection(TokioIo::new(stream), service);
             // How a visitor's connection ends is the visitor's business.
             if let Err(error) = watcher.watch(connection.into_owned()).await {
                 tracing::debug!(%error, "a connection ended");
@@ -161,17 +160,27 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Between two looks at a connection that has begun like HTTP/2 and said no more.
 const PEEK_PAUSE: Duration = Duration::from_millis(10);
 
-/// Waits until a connection has said which protocol it speaks: before that, no timer of the protocols runs. False
+/// What a connection speaks.
+#[derive(Clone, Copy)]
+enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// Waits until a connection has said which protocol it speaks: before that, no timer of the protocols runs. None
 /// where it ended first.
-async fn begins(stream: &TcpStream) -> bool {
+async fn begins(stream: &TcpStream) -> Option<Protocol> {
     let mut start = [0; PREFACE.len()];
     loop {
         match stream.peek(&mut start).await {
-            Ok(0) | Err(_) => return false,
+            Ok(0) | Err(_) => return None,
             Ok(read) => {
                 let said = start.get(..read).unwrap_or_default();
-                if read == PREFACE.len() || !PREFACE.starts_with(said) {
-                    return true;
+                if !PREFACE.starts_with(said) {
+                    return Some(Protocol::Http1);
+                }
+                if read == PREFACE.len() {
+                    return Some(Protocol::Http2);
                 }
             }
         }
@@ -218,6 +227,26 @@ fn close(listener: TcpListener, places: &Arc<Semaphore>) -> Vec<Accepted> {
             Some((TcpStream::from_std(stream).ok()?, peer, place))
         })
         .collect()
+}
+
+/// One for each protocol: one for both would find out anew which it is, and a connection whose server stops before
+/// that would be closed with its first request unread.
+struct Builders {
+    http1: Builder<TokioExecutor>,
+    http2: Builder<TokioExecutor>,
+}
+
+impl Builders {
+    fn new(config: &ServerConfig) -> Self {
+        Self { http1: builder(config).http1_only(), http2: builder(config).http2_only() }
+    }
+
+    fn of(&self, protocol: Protocol) -> &Builder<TokioExecutor> {
+        match protocol {
+            Protocol::Http1 => &self.http1,
+            Protocol::Http2 => &self.http2,
+        }
+    }
 }
 
 fn builder(config: &ServerConfig) -> Builder<TokioExecutor> {
