@@ -267,8 +267,7 @@ impl Model {
 
     /// The site that an address leads to, and what the path begins with there.
     fn resolve(&self, authority: &str, target: &str) -> Option<(usize, &Site, String)> {
-        let host = authority.rsplit_once(':').map_or(authority, |(host, _port)| host);
-        let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+        let (host, _port) = in_one_spelling(authority);
         let mut there = self.sites.iter().enumerate().filter(|(_place, site)| site.tenant.is_some());
         if host == "localhost" || host == "127.0.0.1" {
             let name = target.strip_prefix('/')?.split(['/', '?', '#']).next()?;
@@ -281,18 +280,26 @@ impl Model {
     }
 }
 
+/// A host as every site gets to see it, however the visitor wrote it, and the port with its colon.
+fn in_one_spelling(authority: &str) -> (String, &str) {
+    let end = authority.find(':').unwrap_or(authority.len());
+    let (host, port) = authority.split_at(end);
+    (host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase(), port)
+}
+
 /// The text of an item's page.
 fn stamp(ask: &Ask, base: &str, inner: &str, marker: &str) -> String {
     let inner = inner.split_once('#').map_or(inner, |(inner, _fragment)| inner);
     let (path, query) = inner.split_once('?').unwrap_or((inner, "-"));
-    let authority = ask.authority();
+    let (host, port) = in_one_spelling(ask.authority());
+    let authority = format!("{host}{port}");
     let (origin, forged) = (format!("http://{authority}"), ["-"; FORGEABLE].join("|"));
     let asked = [
         origin.as_str(),
         base,
         path,
         query,
-        authority,
+        authority.as_str(),
         ask.field("accept-language").unwrap_or("-"),
         ask.variant().unwrap_or("-"),
         forged.as_str(),
