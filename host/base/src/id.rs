@@ -1,6 +1,7 @@
 //! The registry of ids. Each is a UUID of version 7, so that ids sort by the time they were made,
 //! and each is a type of its own, so that one can't stand in for another.
 
+use crate::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -19,6 +20,16 @@ macro_rules! ids {
             #[expect(clippy::new_without_default, reason = "a default id would be a surprise")]
             pub fn new() -> Self {
                 Self(Uuid::now_v7())
+            }
+
+            /// A new id that sorts by this moment, where it has to come after ids that other machines made: their
+            /// clocks may be ahead.
+            #[must_use]
+            pub fn at(moment: Timestamp) -> Self {
+                let micros = u64::try_from(moment.0).unwrap_or(0);
+                let nanos = u32::try_from(micros % 1_000_000 * 1_000).unwrap_or(0);
+                let moment = uuid::Timestamp::from_unix(uuid::NoContext, micros / 1_000_000, nanos);
+                Self(Uuid::new_v7(moment))
             }
 
             /// The 16 bytes.
@@ -70,6 +81,7 @@ ids! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn ids_sort_by_birth_and_round_trip() {
@@ -77,5 +89,14 @@ mod tests {
         let second = TenantId::new();
         assert!(first < second);
         assert_eq!(first.to_string().parse::<TenantId>(), Ok(first));
+    }
+
+    #[test]
+    fn ids_sort_by_the_moment_they_are_given() {
+        let day = Timestamp(1_800_000_000_000_000);
+        let ids =
+            [day, day.after(Duration::from_millis(1)), day.after(Duration::from_secs(60))].map(RunId::at);
+        assert!(ids.is_sorted(), "{ids:?}");
+        assert_ne!(RunId::at(day), RunId::at(day));
     }
 }

@@ -1,6 +1,7 @@
 //! Background tasks of the server. The only place that spawns one outside a room's own worker pool,
 //! so that every task has a name and none ends unnoticed.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::time::Duration;
 use thread_priority::ThreadPriority;
@@ -52,13 +53,34 @@ pub fn lower_priority() {
     }
 }
 
+/// How long a thread that runs when nothing else does keeps a core without looking whether anything else came.
+const TURN: Duration = Duration::from_micros(500);
+
+thread_local! {
+    /// When this thread gave way last, where it runs when nothing else does.
+    static GAVE_WAY: Cell<Option<Duration>> = const { Cell::new(None) };
+}
+
 /// Has the calling thread run only where nothing else wants the core, for good. Unlike the lowest of the usual
 /// priorities, which keeps a core to the end of its slice of some milliseconds, it gives way the moment another
 /// thread wakes. Where the system refuses, [`lower_priority`] has to do.
 pub fn run_when_idle() {
+    GAVE_WAY.set(Some(monotonic()));
     let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
     if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle) {
         tracing::warn!(?error, "no idle scheduling for a background thread");
         lower_priority();
+    }
+}
+
+/// For the long work of a thread that runs when nothing else does, to be called often: every half a millisecond it
+/// offers its core to whoever waits for one. The scheduler is fair before it looks at priorities: a thread that has had
+/// its share is passed over, and an idle one in its place keeps the core until the next clock tick, up to
+/// 4 ms. On every other thread this does nothing.
+pub fn give_way() {
+    let Some(last) = GAVE_WAY.get() else { return };
+    if monotonic().saturating_sub(last) >= TURN {
+        std::thread::yield_now();
+        GAVE_WAY.set(Some(monotonic()));
     }
 }

@@ -102,6 +102,19 @@ impl SqlError {
     pub(crate) fn other(message: impl Into<String>) -> Self {
         Self::Other { sqlstate: None, message: message.into() }
     }
+
+    /// Whether nothing is wrong with what was asked: the database was away, full of others or busy just now.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Conflict(_) | Self::Limit(LimitKind::Time | LimitKind::Connections) => true,
+            // Connection, resources, operator intervention: classes of SQLSTATE.
+            Self::Other { sqlstate: Some(state), .. } => {
+                ["08", "53", "57P"].iter().any(|class| state.starts_with(class))
+            }
+            _ => false,
+        }
+    }
 }
 
 /// Why the room could not do what an operator or the server asked.

@@ -28,7 +28,7 @@ pub(crate) use dialect::SQL_MODE;
 pub(crate) use prefix::Prefix;
 pub(crate) use template::Template;
 
-use crate::{Dialect, LimitKind, SqlError};
+use crate::{Dialect, Isolation, LimitKind, SqlError};
 use cache::Cache;
 use sqlparser::ast::{ObjectNamePart, Statement, visit_relations};
 use sqlparser::parser::{Parser, ParserError, ParserOptions};
@@ -44,6 +44,15 @@ pub(crate) enum Naming {
     Plain,
     /// With the tenant's prefix: tenants share a database.
     Prefixed,
+}
+
+impl From<Isolation> for Naming {
+    fn from(isolation: Isolation) -> Self {
+        match isolation {
+            Isolation::Database => Self::Plain,
+            Isolation::Prefix => Self::Prefixed,
+        }
+    }
 }
 
 /// The guard of one engine and isolation.

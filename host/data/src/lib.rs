@@ -5,6 +5,7 @@
 //! only that folder imports the engine's library, and no name here names an engine except [`Dialect`].
 
 mod archive;
+mod counts;
 mod data;
 mod engines;
 mod error;

@@ -41,6 +41,16 @@ impl Migration {
         Digest::of(&bytes)
     }
 
+    /// It was applied in another form than it has here.
+    pub(crate) fn changed(&self) -> MigrateError {
+        MigrateError::Changed { version: self.version, name: self.name.clone() }
+    }
+
+    /// It failed at one of its statements, or none for what the host does around them.
+    pub(crate) fn failed(&self, statement: Option<usize>, cause: SqlError) -> MigrateError {
+        MigrateError::Failed { version: self.version, name: self.name.clone(), statement, cause }
+    }
+
     /// Every part with its length before it, so that no two migrations give the same bytes.
     fn write(&self, bytes: &mut Vec<u8>, dialects: &[Dialect]) {
         bytes.extend_from_slice(&self.version.to_le_bytes());
@@ -167,7 +177,7 @@ pub(crate) fn pending(
     }
     for (migration, line) in migrations.iter().zip(applied) {
         if migration.checksum(dialect).to_string() != line.checksum {
-            return Err(MigrateError::Changed { version: migration.version, name: migration.name.clone() });
+            return Err(migration.changed());
         }
     }
     Ok(applied.len().min(migrations.len()))

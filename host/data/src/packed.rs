@@ -17,6 +17,9 @@
 
 use crate::{Rows, Value};
 
+/// Rows of one page of a cursor at most, whatever is asked for.
+pub(crate) const PAGE_ROWS: u32 = 10_000;
+
 const LAYOUT: u8 = 1;
 const MORE: u8 = 1;
 const FLAGS_AT: usize = 1;

@@ -3,6 +3,8 @@
 //! Statements note the subjects of their plan, shared and by pointer, so that a statement run a hundred times
 //! is noted once. Whatever can't be known makes the page unsure, for good: it is never stored then.
 
+use crate::guard::Template;
+use crate::links::Links;
 use crate::subjects;
 use parking_lot::Mutex;
 use rowhouse_base::{Stamp, Subject, Versions};
@@ -69,6 +71,26 @@ impl ReadLog {
         } else {
             self.doubt();
         }
+    }
+
+    /// Notes what a statement reads or that it writes. The links of its tables are asked for where it reads some.
+    pub(crate) async fn note<E>(
+        &self,
+        template: &Template,
+        links: impl Future<Output = Result<Arc<Links>, E>>,
+    ) -> Result<(), E> {
+        if !template.reads_only() {
+            self.wrote();
+            return Ok(());
+        }
+        if template.tables().is_empty() {
+            return Ok(());
+        }
+        match links.await?.read(template) {
+            Some(subjects) => self.read_all(&subjects),
+            None => self.doubt(),
+        }
+        Ok(())
     }
 
     /// Notes that the page depends on something that can't be named: it is never stored.

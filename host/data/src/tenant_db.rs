@@ -22,20 +22,49 @@ pub(crate) enum Backend {
     Unknown(DataServerName),
 }
 
+/// What a guest instance's statements are counted and noted in, those of transactions and cursors included.
+#[derive(Clone)]
+struct Tally {
+    meter: Arc<Meter>,
+    /// Statements at most.
+    most: u32,
+    log: Option<Arc<ReadLog>>,
+}
+
+impl Tally {
+    /// Counts statements that are about to run, or refuses them. Gives when they began.
+    fn begin(&self, statements: usize) -> Result<Instant, SqlError> {
+        self.judged(self.meter.count(statements, self.most))?;
+        Ok(Instant::now())
+    }
+
+    /// Adds the time of what has ended.
+    fn end<T>(&self, began: Instant, result: Result<T, SqlError>) -> Result<T, SqlError> {
+        self.meter.spent_since(began);
+        self.judged(result)
+    }
+
+    /// What a failure looked like may not be so the next time.
+    fn judged<T>(&self, result: Result<T, SqlError>) -> Result<T, SqlError> {
+        if let (Some(log), Err(_failed)) = (&self.log, &result) {
+            log.doubt();
+        }
+        result
+    }
+}
+
 /// The database of one tenant, for one guest instance. Opens nothing before the first statement.
 ///
 /// It counts statements against the tenant's limit and adds up their time. Every future may be dropped
 /// at any point: what ran unattended ends by its own time limit, and connections come back.
 pub struct TenantDb {
     backend: Backend,
-    meter: Arc<Meter>,
-    statements: u32,
-    log: Option<Arc<ReadLog>>,
+    tally: Tally,
 }
 
 impl TenantDb {
     pub(crate) fn new(backend: Backend, meter: Arc<Meter>, statements: u32) -> Self {
-        Self { backend, meter, statements, log: None }
+        Self { backend, tally: Tally { meter, most: statements, log: None } }
     }
 
     /// Notes in a log what statements read, those of transactions and cursors included, and that they write.
@@ -43,12 +72,12 @@ impl TenantDb {
     #[must_use]
     pub fn logged_to(mut self, log: Arc<ReadLog>) -> Self {
         match &mut self.backend {
-            Backend::Sqlite(session) => session.log_to(Arc::clone(&log)),
-            Backend::Postgres(session) => session.log_to(Arc::clone(&log)),
-            Backend::Mysql(session) => session.log_to(Arc::clone(&log)),
+            Backend::Sqlite(session) => session.log = Some(Arc::clone(&log)),
+            Backend::Postgres(session) => session.log = Some(Arc::clone(&log)),
+            Backend::Mysql(session) => session.log = Some(Arc::clone(&log)),
             Backend::Unknown(_) => {}
         }
-        self.log = Some(log);
+        self.tally.log = Some(log);
         self
     }
 
@@ -76,13 +105,13 @@ impl TenantDb {
     /// Statements so far, those of transactions and cursors included.
     #[must_use]
     pub fn statements(&self) -> u32 {
-        self.meter.statements()
+        self.tally.meter.statements()
     }
 
     /// Time of all statements so far, waiting for connections and locks included.
     #[must_use]
     pub fn sql_time(&self) -> Duration {
-        self.meter.time()
+        self.tally.meter.time()
     }
 
     /// Runs one statement and returns all its rows in the layout of [`packed`].
@@ -90,17 +119,14 @@ impl TenantDb {
     /// # Errors
     /// [`SqlError`]; nothing was changed then.
     pub async fn query_packed(&mut self, text: &str, params: Vec<Value>) -> Result<Vec<u8>, SqlError> {
-        judged(self.log.as_ref(), self.meter.count(1, self.statements))?;
-        let started = Instant::now();
+        let began = self.tally.begin(1)?;
         let result = match &self.backend {
             Backend::Sqlite(session) => session.query_packed(text, params).await,
             Backend::Postgres(session) => session.query_packed(text, params).await,
             Backend::Mysql(session) => session.query_packed(text, params).await,
             Backend::Unknown(server) => Err(unknown(server)),
         };
-        self.meter.spent_since(started);
-        judge(self.log.as_ref(), &result);
-        result
+        self.tally.end(began, result)
     }
 
     /// Runs one statement and returns all its rows.
@@ -116,17 +142,14 @@ impl TenantDb {
     /// # Errors
     /// [`SqlError`]; nothing was changed then.
     pub async fn execute(&mut self, text: &str, params: Vec<Value>) -> Result<Outcome, SqlError> {
-        judged(self.log.as_ref(), self.meter.count(1, self.statements))?;
-        let started = Instant::now();
+        let began = self.tally.begin(1)?;
         let result = match &self.backend {
             Backend::Sqlite(session) => session.execute(text, params).await,
             Backend::Postgres(session) => session.execute(text, params).await,
             Backend::Mysql(session) => session.execute(text, params).await,
             Backend::Unknown(server) => Err(unknown(server)),
         };
-        self.meter.spent_since(started);
-        judge(self.log.as_ref(), &result);
-        result
+        self.tally.end(began, result)
     }
 
     /// Runs the statements in one transaction, all or nothing. All of them together may take as long as
@@ -135,17 +158,14 @@ impl TenantDb {
     /// # Errors
     /// [`SqlError`] of the first that failed; nothing was changed then.
     pub async fn batch(&mut self, statements: Vec<Statement>) -> Result<Vec<Outcome>, SqlError> {
-        judged(self.log.as_ref(), self.meter.count(statements.len(), self.statements))?;
-        let started = Instant::now();
+        let began = self.tally.begin(statements.len())?;
         let result = match &self.backend {
             Backend::Sqlite(session) => session.batch(statements).await,
             Backend::Postgres(session) => session.batch(statements).await,
             Backend::Mysql(session) => session.batch(statements).await,
             Backend::Unknown(server) => Err(unknown(server)),
         };
-        self.meter.spent_since(started);
-        judge(self.log.as_ref(), &result);
-        result
+        self.tally.end(began, result)
     }
 
     /// Begins a transaction. It counts as a statement, and so does each one in it.
@@ -154,22 +174,15 @@ impl TenantDb {
     /// [`SqlError::Conflict`] where another writer didn't end in time, [`SqlError::Limit`] where no
     /// connection became free.
     pub async fn begin(&mut self, mode: Mode) -> Result<Transaction, SqlError> {
-        judged(self.log.as_ref(), self.meter.count(1, self.statements))?;
-        let started = Instant::now();
+        let began = self.tally.begin(1)?;
         let result = match &self.backend {
             Backend::Sqlite(session) => session.begin(mode).await.map(AnyTransaction::Sqlite),
             Backend::Postgres(session) => session.begin(mode).await.map(AnyTransaction::Postgres),
             Backend::Mysql(session) => session.begin(mode).await.map(AnyTransaction::Mysql),
             Backend::Unknown(server) => Err(unknown(server)),
         };
-        self.meter.spent_since(started);
-        judge(self.log.as_ref(), &result);
-        result.map(|inner| Transaction {
-            inner,
-            meter: Arc::clone(&self.meter),
-            statements: self.statements,
-            log: self.log.clone(),
-        })
+        let inner = self.tally.end(began, result)?;
+        Ok(Transaction { inner, tally: self.tally.clone() })
     }
 
     /// Opens a result that is read page by page, over one snapshot. Only for statements that read.
@@ -177,8 +190,7 @@ impl TenantDb {
     /// # Errors
     /// [`SqlError`] as for a query.
     pub async fn open_cursor(&mut self, text: &str, params: Vec<Value>) -> Result<Cursor, SqlError> {
-        judged(self.log.as_ref(), self.meter.count(1, self.statements))?;
-        let started = Instant::now();
+        let began = self.tally.begin(1)?;
         let result = match &self.backend {
             Backend::Sqlite(session) => session.open_cursor(text, params).await.map(AnyCursor::Sqlite),
             Backend::Postgres(session) => {
@@ -187,9 +199,8 @@ impl TenantDb {
             Backend::Mysql(session) => session.open_cursor(text, params).await.map(AnyCursor::Mysql),
             Backend::Unknown(server) => Err(unknown(server)),
         };
-        self.meter.spent_since(started);
-        judge(self.log.as_ref(), &result);
-        result.map(|inner| Cursor { inner, meter: Arc::clone(&self.meter), log: self.log.clone() })
+        let inner = self.tally.end(began, result)?;
+        Ok(Cursor { inner, tally: self.tally.clone() })
     }
 }
 
@@ -203,9 +214,7 @@ enum AnyTransaction {
 /// future is dropped before it is done, the transaction ends too.
 pub struct Transaction {
     inner: AnyTransaction,
-    meter: Arc<Meter>,
-    statements: u32,
-    log: Option<Arc<ReadLog>>,
+    tally: Tally,
 }
 
 impl Transaction {
@@ -214,16 +223,13 @@ impl Transaction {
     /// # Errors
     /// [`SqlError::Closed`] once it has ended, else as for a query.
     pub async fn query_packed(&mut self, text: &str, params: Vec<Value>) -> Result<Vec<u8>, SqlError> {
-        judged(self.log.as_ref(), self.meter.count(1, self.statements))?;
-        let started = Instant::now();
+        let began = self.tally.begin(1)?;
         let result = match &mut self.inner {
             AnyTransaction::Sqlite(transaction) => transaction.query_packed(text, params).await,
             AnyTransaction::Postgres(transaction) => transaction.query_packed(text, params).await,
             AnyTransaction::Mysql(transaction) => transaction.query_packed(text, params).await,
         };
-        self.meter.spent_since(started);
-        judge(self.log.as_ref(), &result);
-        result
+        self.tally.end(began, result)
     }
 
     /// As [`TenantDb::query`], inside the transaction.
@@ -239,16 +245,13 @@ impl Transaction {
     /// # Errors
     /// [`SqlError::Closed`] once it has ended, else as for a statement.
     pub async fn execute(&mut self, text: &str, params: Vec<Value>) -> Result<Outcome, SqlError> {
-        judged(self.log.as_ref(), self.meter.count(1, self.statements))?;
-        let started = Instant::now();
+        let began = self.tally.begin(1)?;
         let result = match &mut self.inner {
             AnyTransaction::Sqlite(transaction) => transaction.execute(text, params).await,
             AnyTransaction::Postgres(transaction) => transaction.execute(text, params).await,
             AnyTransaction::Mysql(transaction) => transaction.execute(text, params).await,
         };
-        self.meter.spent_since(started);
-        judge(self.log.as_ref(), &result);
-        result
+        self.tally.end(began, result)
     }
 
     /// Commits.
@@ -256,15 +259,13 @@ impl Transaction {
     /// # Errors
     /// On any error nothing was changed and the transaction has ended.
     pub async fn commit(&mut self) -> Result<(), SqlError> {
-        let started = Instant::now();
+        let began = Instant::now();
         let result = match &mut self.inner {
             AnyTransaction::Sqlite(transaction) => transaction.commit().await,
             AnyTransaction::Postgres(transaction) => transaction.commit().await,
             AnyTransaction::Mysql(transaction) => transaction.commit().await,
         };
-        self.meter.spent_since(started);
-        judge(self.log.as_ref(), &result);
-        result
+        self.tally.end(began, result)
     }
 
     /// Rolls back.
@@ -272,15 +273,13 @@ impl Transaction {
     /// # Errors
     /// [`SqlError::Closed`] where it had ended before.
     pub async fn rollback(&mut self) -> Result<(), SqlError> {
-        let started = Instant::now();
+        let began = Instant::now();
         let result = match &mut self.inner {
             AnyTransaction::Sqlite(transaction) => transaction.rollback().await,
             AnyTransaction::Postgres(transaction) => transaction.rollback().await,
             AnyTransaction::Mysql(transaction) => transaction.rollback().await,
         };
-        self.meter.spent_since(started);
-        judge(self.log.as_ref(), &result);
-        result
+        self.tally.end(began, result)
     }
 }
 
@@ -293,8 +292,7 @@ enum AnyCursor {
 /// A result read page by page. Dropping it ends it.
 pub struct Cursor {
     inner: AnyCursor,
-    meter: Arc<Meter>,
-    log: Option<Arc<ReadLog>>,
+    tally: Tally,
 }
 
 impl Cursor {
@@ -305,28 +303,14 @@ impl Cursor {
     /// [`SqlError::Closed`] after the last page, after an error, and where nothing was asked for too
     /// long.
     pub async fn next(&mut self, rows: u32) -> Result<Vec<u8>, SqlError> {
-        let started = Instant::now();
+        let began = Instant::now();
         let result = match &mut self.inner {
             AnyCursor::Sqlite(cursor) => cursor.next(rows).await,
             AnyCursor::Postgres(cursor) => cursor.next(rows).await,
             AnyCursor::Mysql(cursor) => cursor.next(rows).await,
         };
-        self.meter.spent_since(started);
-        judge(self.log.as_ref(), &result);
-        result
+        self.tally.end(began, result)
     }
-}
-
-/// What a failure looked like may not be so the next time.
-fn judge<T>(log: Option<&Arc<ReadLog>>, result: &Result<T, SqlError>) {
-    if let (Some(log), Err(_failed)) = (log, result) {
-        log.doubt();
-    }
-}
-
-fn judged<T>(log: Option<&Arc<ReadLog>>, result: Result<T, SqlError>) -> Result<T, SqlError> {
-    judge(log, &result);
-    result
 }
 
 fn unpack(bytes: &[u8]) -> Result<Rows, SqlError> {

@@ -1,4 +1,6 @@
-//! What the room's tests share: tenants, and where the real servers are.
+//! What the room's tests share: tenants, where the real servers are, and how the corpus is tried on them.
+
+pub(crate) mod corpus;
 
 use rowhouse_base::id::TenantId;
 use rowhouse_base::{DataServerName, Limits, TenantName};

@@ -8,7 +8,7 @@ use super::connect::Gate;
 use super::decode;
 use super::run::{self, Bounds, Call, Head};
 use super::session::{Session, give_back};
-use crate::packed::Encoder;
+use crate::packed::{Encoder, PAGE_ROWS};
 use crate::pool::Lease;
 use crate::{LimitKind, SqlError, Value};
 use futures_util::stream::{Peekable, Stream, StreamExt};
@@ -19,9 +19,6 @@ use std::pin::Pin;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
-
-/// Rows of one page at most, whatever is asked for.
-const MOST_ROWS: u32 = 10_000;
 
 /// The asking side.
 pub(crate) struct Cursor {
@@ -73,23 +70,16 @@ impl Cursor {
     /// The next rows, packed; the flag in them says whether more follow.
     pub(crate) async fn next(&mut self, rows: u32) -> Result<Vec<u8>, SqlError> {
         let (answer, page) = oneshot::channel();
-        let ask = Ask { rows: rows.clamp(1, MOST_ROWS), answer };
+        let ask = Ask { rows: rows.clamp(1, PAGE_ROWS), answer };
         // There is room for one ask, and the one before was answered or its answer is not wanted.
         let page = match self.asks.as_ref().ok_or(SqlError::Closed)?.try_send(ask) {
             Ok(()) => page.await.map_err(|_ended| SqlError::Closed).flatten(),
             Err(_) => Err(SqlError::Closed),
         };
-        match page {
-            Ok((bytes, true)) => Ok(bytes),
-            Ok((bytes, false)) => {
-                self.asks = None;
-                Ok(bytes)
-            }
-            Err(error) => {
-                self.asks = None;
-                Err(error)
-            }
+        if !matches!(page, Ok((_, true))) {
+            self.asks = None;
         }
+        page.map(|(bytes, _more)| bytes)
     }
 }
 

@@ -4,7 +4,7 @@ use super::connect::{Gate, Server, database};
 use super::names::{Names, Place};
 use super::session::Session;
 use super::sizes::Sizes;
-use crate::guard::{Guard, Naming};
+use crate::guard::Guard;
 use crate::key::DataKey;
 use crate::known::Known;
 use crate::links::KnownLinks;
@@ -35,11 +35,7 @@ pub(crate) struct Engine {
 impl Engine {
     /// Does not connect: a server that is away at start must not keep the host from starting.
     pub(crate) fn new(server: &DataServer, key: &DataKey, known: &Arc<Known>) -> Result<Arc<Self>, SqlError> {
-        let naming = match server.isolation {
-            Isolation::Database => Naming::Plain,
-            Isolation::Prefix => Naming::Prefixed,
-        };
-        Self::with_guard(server, key, known, Guard::new(Dialect::Mysql, naming))
+        Self::with_guard(server, key, known, Guard::new(Dialect::Mysql, server.isolation.into()))
     }
 
     /// With a guard of the caller's, for tests of the server's own rights.

@@ -82,15 +82,8 @@ impl Session {
             let line = lines.iter().find(|line| line.version == migration.version);
             let end = Instant::now() + time;
             migrate::apply(self, conn, migration, line, end).await.map_err(|failed| match failed {
-                Failed::Changed => {
-                    MigrateError::Changed { version: migration.version, name: migration.name.clone() }
-                }
-                Failed::Step(statement, cause) => MigrateError::Failed {
-                    version: migration.version,
-                    name: migration.name.clone(),
-                    statement,
-                    cause,
-                },
+                Failed::Changed => migration.changed(),
+                Failed::Step(statement, cause) => migration.failed(statement, cause),
             })?;
             version = migration.version;
         }

@@ -29,8 +29,8 @@ pub(crate) struct Session {
     pub(super) engine: Arc<Engine>,
     pub(super) tenant: Arc<Tenant>,
     pub(super) names: Arc<Names>,
-    /// What the page has read.
-    pub(super) log: Option<Arc<ReadLog>>,
+    /// What the page has read, noted from here on; none where nothing is noted.
+    pub(crate) log: Option<Arc<ReadLog>>,
 }
 
 impl Session {

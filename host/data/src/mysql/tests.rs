@@ -14,7 +14,7 @@ mod transfer;
 use super::names::Names;
 use super::remove::Removed;
 use super::{Cursor, Engine, Session, Transaction};
-use crate::guard::{Guard, Naming};
+use crate::guard::Guard;
 use crate::{DataKey, DataServer, Dialect, Isolation, Migration, Rows, SqlError, Value, packed};
 use rowhouse_base::id::TenantId;
 use rowhouse_base::{DataServerName, Limits, Secret};
@@ -78,11 +78,7 @@ impl Room {
 
     /// The same data with a guard that lets everything pass.
     fn unguarded(&self) -> Arc<Engine> {
-        let naming = match self.isolation {
-            Isolation::Database => Naming::Plain,
-            Isolation::Prefix => Naming::Prefixed,
-        };
-        let guard = Guard::open_for_tests(Dialect::Mysql, naming);
+        let guard = Guard::open_for_tests(Dialect::Mysql, self.isolation.into());
         Engine::with_guard(&server(self.isolation, &self.shared, 20), &key(), &crate::testing::known(), guard)
             .unwrap()
     }

@@ -18,7 +18,7 @@ use crate::known::{Notice, Writing};
 use crate::links::Links;
 use crate::pool::Connector;
 use crate::subjects::{MOST_SUBJECTS, SCHEMA, SCHEMA_END};
-use crate::{ReadLog, SqlError};
+use crate::{SqlError, counts};
 use futures_util::StreamExt;
 use rowhouse_base::id::TenantId;
 use rowhouse_base::{Subject, Timestamp};
@@ -105,7 +105,7 @@ impl Session {
                 } else {
                     writing.refused();
                 }
-                return Err(self.judge_commit(error).await);
+                return Err(counts::judge_commit(error, self.engine.complete(&self.names)).await);
             }
             Err(_error) => None,
             Ok(schema) => schema,
@@ -119,17 +119,6 @@ impl Session {
         }
         writing.settled().await;
         Ok(())
-    }
-
-    /// A tenant of an older host has no counts yet: they are made, and the guest may try again.
-    async fn judge_commit(&self, error: SqlError) -> SqlError {
-        if !matches!(error, SqlError::Syntax(_) | SqlError::Denied(_)) {
-            return error;
-        }
-        match self.engine.complete(&self.names).await {
-            Ok(()) => SqlError::Conflict("the database was completed just now; try again".to_owned()),
-            Err(error) => error,
-        }
     }
 
     /// Runs statements of the host's own. Tells whether two have gone well, and the last number they found.
@@ -171,35 +160,15 @@ impl Session {
 
     /// Notes what a statement reads or that it writes, where a page's reads are noted.
     pub(super) async fn note(&self, template: &Template) -> Result<(), SqlError> {
-        let Some(log) = &self.log else { return Ok(()) };
-        if !template.reads_only() {
-            log.wrote();
-            return Ok(());
+        match &self.log {
+            Some(log) => log.note(template, self.links(log.schema())).await,
+            None => Ok(()),
         }
-        if template.tables().is_empty() {
-            return Ok(());
-        }
-        match self.links(log.schema()).await?.read(template) {
-            Some(subjects) => log.read_all(&subjects),
-            None => log.doubt(),
-        }
-        Ok(())
-    }
-
-    /// Notes what statements read from here on.
-    pub(crate) fn log_to(&mut self, log: Arc<ReadLog>) {
-        self.log = Some(log);
     }
 
     /// The counts as they are now, and of how many lines.
     pub(crate) async fn versions(&self) -> Result<(Vec<(String, u64)>, u64), SqlError> {
-        match self.try_versions().await {
-            Err(SqlError::Syntax(_) | SqlError::Denied(_)) => {
-                self.engine.complete(&self.names).await?;
-                self.try_versions().await
-            }
-            other => other,
-        }
+        counts::read(|| self.try_versions(), self.engine.complete(&self.names)).await
     }
 
     async fn try_versions(&self) -> Result<(Vec<(String, u64)>, u64), SqlError> {

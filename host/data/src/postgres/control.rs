@@ -1,8 +1,7 @@
 //! The host's own connections to the server: for operators' work, and for ending what tenants' connections
 //! left running.
 //!
-//! They are few and bounded: one for ending, [`TURNS`] turns of operators' work with two connections each,
-//! and [`OWNERS`] owner connections. No guest's text ever runs on a host connection.
+//! They are few and bounded: one for ending, [`OPERATORS`] for operators' work, and [`OWNERS`] owner connections. No guest's text ever runs on a host connection.
 
 use super::errors;
 use crate::SqlError;
@@ -15,14 +14,14 @@ use std::time::Duration;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// Operators' work at once: making a database keeps the server's disk busy.
-const TURNS: usize = 1;
+/// Connections of operators' work at once. Work that makes databases, which keeps the server's disk busy, takes both.
+const OPERATORS: usize = 2;
 
 /// Migrations, exports and imports at once.
 const OWNERS: usize = 2;
 
 /// Connections that are not tenants' statements.
-pub(super) const HOST_CONNECTIONS: usize = 1 + 2 * TURNS + OWNERS;
+pub(super) const HOST_CONNECTIONS: usize = 1 + OPERATORS + OWNERS;
 
 /// How long opening a connection may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -46,7 +45,7 @@ impl Control {
             .disable_statement_logging();
         Ok(Arc::new(Self {
             options,
-            turns: Arc::new(Semaphore::new(TURNS)),
+            turns: Arc::new(Semaphore::new(OPERATORS)),
             owners: Arc::new(Semaphore::new(OWNERS)),
             ender: Mutex::new(None),
         }))
@@ -62,14 +61,14 @@ impl Control {
         self.options.get_database().unwrap_or_else(|| self.options.get_username()).to_owned()
     }
 
-    /// A turn of operators' work: good for two connections at a time.
-    pub(super) async fn turn(&self) -> Result<Turn, SqlError> {
-        permit(&self.turns).await
+    /// A turn of operators' work: good for this many connections at a time, [`OPERATORS`] at most.
+    pub(super) async fn turn(&self, connections: u32) -> Result<Turn, SqlError> {
+        permit(&self.turns, connections).await
     }
 
     /// The right to one owner connection.
     pub(super) async fn owner_turn(&self) -> Result<Turn, SqlError> {
-        permit(&self.owners).await
+        permit(&self.owners, 1).await
     }
 
     /// Opens a connection as the host. None stands for the URL's own database.
@@ -172,6 +171,6 @@ impl Control {
     }
 }
 
-async fn permit(semaphore: &Arc<Semaphore>) -> Result<Turn, SqlError> {
-    Arc::clone(semaphore).acquire_owned().await.map(Turn).map_err(|_closed| SqlError::Closed)
+async fn permit(semaphore: &Arc<Semaphore>, many: u32) -> Result<Turn, SqlError> {
+    Arc::clone(semaphore).acquire_many_owned(many).await.map(Turn).map_err(|_closed| SqlError::Closed)
 }

@@ -8,12 +8,10 @@ use super::errors::Failure;
 use super::pages::Pages;
 use super::run;
 use super::session::{Session, settle, within};
+use crate::packed::PAGE_ROWS;
 use crate::pool::Lease;
 use crate::{SqlError, Value};
 use tokio::time::Instant;
-
-/// Rows of one page at most, whatever is asked for.
-const MOST_ROWS: u32 = 10_000;
 
 /// An open or ended cursor.
 pub(crate) struct Cursor {
@@ -67,7 +65,7 @@ impl Cursor {
         let bytes = self.session.bounds().bytes;
         let page = async {
             // Half, so that one more of the largest rows fits.
-            let page = pages.page(conn, rows.clamp(1, MOST_ROWS), bytes / 2, bytes).await;
+            let page = pages.page(conn, rows.clamp(1, PAGE_ROWS), bytes / 2, bytes).await;
             if !matches!(page, Ok((_, true))) && conn.health == Health::Idle {
                 conn.say("ROLLBACK").await?;
             }

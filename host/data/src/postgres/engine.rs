@@ -1,19 +1,19 @@
 //! The door of the folder: one data server of this kind.
 
 use super::connect::{Conn, Opener};
-use super::control::{Control, HOST_CONNECTIONS};
+use super::control::{Control, HOST_CONNECTIONS, Turn};
 use super::errors::Failure;
 use super::export::PostgresExport;
 use super::import::PostgresImport;
 use super::names::Names;
 use super::quota::Sizes;
 use super::session::Session;
-use crate::guard::{Guard, Naming};
+use crate::guard::Guard;
 use crate::key::DataKey;
 use crate::known::Known;
 use crate::links::KnownLinks;
 use crate::pool::{Pool, PoolUse};
-use crate::{DataServer, Dialect, Isolation, SqlError};
+use crate::{DataServer, Dialect, SqlError};
 use rowhouse_tenant::Tenant;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,11 +34,7 @@ impl Engine {
     /// Reads the server's URL. Does not connect: a server that is away at start must not keep the host from
     /// starting.
     pub(crate) fn new(server: &DataServer, key: &DataKey, known: &Arc<Known>) -> Result<Arc<Self>, SqlError> {
-        let naming = match server.isolation {
-            Isolation::Database => Naming::Plain,
-            Isolation::Prefix => Naming::Prefixed,
-        };
-        Self::with_guard(server, key, known, Guard::new(Dialect::Postgresql, naming))
+        Self::with_guard(server, key, known, Guard::new(Dialect::Postgresql, server.isolation.into()))
     }
 
     /// The same with another guard, so that tests can try the engine's own rights alone.
@@ -79,6 +75,11 @@ impl Engine {
 
     pub(super) fn control(&self) -> &Arc<Control> {
         &self.pool.connector().control
+    }
+
+    /// A turn of operators' work on one tenant: in a database of its own it takes a second connection.
+    pub(super) async fn turn(&self) -> Result<Turn, SqlError> {
+        self.control().turn(if self.names().shared() { 1 } else { 2 }).await
     }
 
     /// Refuses a write where the tenant's tables have reached their size.

@@ -7,7 +7,8 @@
 //! there that is the guard's work alone.
 
 use super::errors;
-use super::names::{SCHEMA, TenantNames, quoted};
+use super::names::{Groups, SCHEMA, TenantNames, quoted};
+use super::provision::{ROLE, exists};
 use crate::SqlError;
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::time::Duration;
@@ -111,6 +112,27 @@ pub(super) async fn schema(db: &mut PgConnection) -> Result<(), SqlError> {
         ),
     )
     .await
+}
+
+/// Makes ready a database that tenants share: the schema, and the groups through which their roles come in.
+pub(super) async fn shared(db: &mut PgConnection, database: &str, groups: &Groups) -> Result<(), SqlError> {
+    lock_server(db).await?;
+    schema(db).await?;
+    for group in [&groups.guests, &groups.owners] {
+        if !exists(db, ROLE, group).await? {
+            run(db, format!("CREATE ROLE {group} NOLOGIN")).await?;
+        }
+    }
+    let (Groups { guests, owners }, database) = (groups, quoted(database));
+    run(
+        db,
+        format!(
+            "REVOKE ALL ON DATABASE {database} FROM PUBLIC; GRANT CONNECT ON DATABASE {database} TO {guests}, {owners}; \
+             GRANT USAGE ON SCHEMA {SCHEMA} TO {guests}, {owners}; GRANT CREATE ON SCHEMA {SCHEMA} TO {owners}"
+        ),
+    )
+    .await?;
+    unlock_server(db).await
 }
 
 /// Takes from PUBLIC what reaches beyond a tenant's own database.

@@ -52,14 +52,8 @@ impl Session {
             let _made = self.versions().await;
         }
         for migration in migrations.get(first..).unwrap_or_default() {
-            self.apply(conn, &names, migration, time).await.map_err(|(statement, failure)| {
-                MigrateError::Failed {
-                    version: migration.version,
-                    name: migration.name.clone(),
-                    statement,
-                    cause: failure.into_sql(),
-                }
-            })?;
+            let done = self.apply(conn, &names, migration, time).await;
+            done.map_err(|(statement, failure)| migration.failed(statement, failure.into_sql()))?;
             version = migration.version;
         }
         Ok(version)

@@ -47,6 +47,16 @@ pub(super) struct TenantNames {
     versions: String,
     /// Before each of the tenant's tables, where tenants share a database.
     pub(super) prefix: Option<Prefix>,
+    /// What its roles are members of there.
+    pub(super) groups: Option<Groups>,
+}
+
+/// Roles that nobody logs in as: their members may enter the shared database and use its schema.
+#[derive(Clone, Debug)]
+pub(super) struct Groups {
+    pub(super) guests: String,
+    /// These may create tables too.
+    pub(super) owners: String,
 }
 
 impl Names {
@@ -63,6 +73,12 @@ impl Names {
         self.isolation == Isolation::Prefix
     }
 
+    /// The groups of tenants' roles, where tenants share a database.
+    pub(super) fn groups(&self) -> Option<Groups> {
+        let named = |group| format!("{}{group}", self.scope);
+        self.shared().then(|| Groups { guests: named("guests"), owners: named("owners") })
+    }
+
     pub(super) fn of(&self, id: TenantId) -> TenantNames {
         let prefix = Prefix::of(id);
         let opaque = prefix.as_str().trim_start_matches('t').trim_end_matches('_');
@@ -71,10 +87,12 @@ impl Names {
         if self.shared() {
             let (database, ledger) = (self.main.clone(), format!("{prefix}{LEDGER}"));
             let versions = format!("{prefix}{VERSIONS}");
-            TenantNames { guest, owner, database, ledger, versions, prefix: Some(prefix) }
+            let groups = self.groups();
+            TenantNames { guest, owner, database, ledger, versions, prefix: Some(prefix), groups }
         } else {
             let (ledger, versions) = (format!("_{LEDGER}"), format!("_{VERSIONS}"));
-            TenantNames { database: guest.clone(), guest, owner, ledger, versions, prefix: None }
+            let database = guest.clone();
+            TenantNames { database, guest, owner, ledger, versions, prefix: None, groups: None }
         }
     }
 

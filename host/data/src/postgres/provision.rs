@@ -8,11 +8,14 @@ use super::engine::Engine;
 use super::errors;
 use super::harden::{self, run};
 use super::migrate::lock_key;
-use super::names::{SCHEMA, TenantNames};
+use super::names::{Groups, SCHEMA, TenantNames};
 use super::versions;
 use crate::SqlError;
 use rowhouse_tenant::Tenant;
 use sqlx::PgConnection;
+
+/// Asks whether a role is there.
+pub(super) const ROLE: &str = "SELECT 1 FROM pg_roles WHERE rolname = $1";
 
 /// Servers of one farm that may hold a tenant's connections at the same time.
 const HOSTS: u32 = 8;
@@ -25,36 +28,35 @@ impl Engine {
     /// have changed: limits, passwords, rights.
     pub(crate) async fn provision(&self, tenant: &Tenant) -> Result<(), SqlError> {
         let names = self.names().of(tenant.id);
-        let turn = self.control().turn().await?;
+        let turn = self.turn().await?;
         let mut main = self.control().connect(&turn, None).await?;
         self.harden(&mut main).await?;
         // Ends with the connection.
         run(&mut main, format!("SELECT pg_advisory_lock({})", lock_key(tenant.id))).await?;
         let superuser = harden::is_superuser(&mut main).await?;
-        self.roles(&mut main, tenant, &names, superuser).await?;
+        let roles = self.roles(&mut main, tenant, &names, superuser).await?;
         if self.names().shared() {
-            self.admit(&mut main, &names).await?;
-            return rights(&mut main, &names).await;
+            // One transaction: the server's disk is waited for once.
+            return run(&mut main, format!("{roles}; {}", rights(&names))).await;
         }
+        run(&mut main, roles).await?;
         self.make_database(&mut main, &names).await?;
-        self.admit(&mut main, &names).await?;
+        admit(&mut main, &names).await?;
         let mut own = self.control().connect(&turn, Some(&names.database)).await?;
         harden::schema(&mut own).await?;
         if superuser {
             harden::catalog(&mut own, &names).await?;
         }
-        rights(&mut own, &names).await
+        run(&mut own, rights(&names)).await
     }
 
     /// Once in the life of this process.
-    async fn harden(&self, main: &mut PgConnection) -> Result<(), SqlError> {
+    pub(super) async fn harden(&self, main: &mut PgConnection) -> Result<(), SqlError> {
         self.hardened
             .get_or_try_init(|| async {
                 harden::server(main, &self.names().main).await?;
-                if self.names().shared() {
-                    harden::lock_server(main).await?;
-                    harden::schema(main).await?;
-                    harden::unlock_server(main).await?;
+                if let Some(groups) = self.names().groups() {
+                    harden::shared(main, &self.names().main, &groups).await?;
                 }
                 Ok(())
             })
@@ -62,39 +64,36 @@ impl Engine {
             .copied()
     }
 
+    /// Statements that make the two roles what they should be.
     async fn roles(
         &self,
         main: &mut PgConnection,
         tenant: &Tenant,
         names: &TenantNames,
         superuser: bool,
-    ) -> Result<(), SqlError> {
+    ) -> Result<String, SqlError> {
         let opener = self.pool().connector();
         let connections = tenant.limits.connections.saturating_mul(HOSTS).clamp(HOSTS, 10_000);
+        let mut statements = Vec::new();
         for (role, epoch) in [(&names.guest, GUEST_EPOCH), (&names.owner, OWNER_EPOCH)] {
-            if !exists(main, "SELECT 1 FROM pg_roles WHERE rolname = $1", role).await? {
-                run(main, format!("CREATE ROLE {role} NOLOGIN")).await?;
+            if !exists(main, ROLE, role).await? {
+                statements.push(format!("CREATE ROLE {role} NOLOGIN"));
             }
-            let password = opener.password(tenant.id, epoch);
             // A role that no superuser made is no superuser, and only one may say so again. Else the host has
             // to give rights in the owner's name, and to end the roles' connections.
-            let (never, also) = if superuser {
-                let bound = format!("ALTER ROLE {role} SET temp_file_limit = '{TEMPORARY}'");
-                ("NOSUPERUSER NOREPLICATION NOBYPASSRLS", bound)
+            let never = if superuser { "NOSUPERUSER NOREPLICATION NOBYPASSRLS" } else { "" };
+            statements.push(format!(
+                "ALTER ROLE {role} LOGIN INHERIT NOCREATEDB NOCREATEROLE {never} \
+                 CONNECTION LIMIT {connections} PASSWORD '{}'",
+                opener.password(tenant.id, epoch).reveal()
+            ));
+            statements.push(if superuser {
+                format!("ALTER ROLE {role} SET temp_file_limit = '{TEMPORARY}'")
             } else {
-                ("", format!("GRANT {role} TO CURRENT_USER"))
-            };
-            run(
-                main,
-                format!(
-                    "ALTER ROLE {role} LOGIN NOINHERIT NOCREATEDB NOCREATEROLE {never} \
-                     CONNECTION LIMIT {connections} PASSWORD '{}'; {also}",
-                    password.reveal()
-                ),
-            )
-            .await?;
+                format!("GRANT {role} TO CURRENT_USER")
+            });
         }
-        Ok(())
+        Ok(statements.join("; "))
     }
 
     async fn make_database(&self, main: &mut PgConnection, names: &TenantNames) -> Result<(), SqlError> {
@@ -106,23 +105,22 @@ impl Engine {
         }
         create_database(main, database).await
     }
+}
 
-    /// Lets the two roles in, and nobody else.
-    async fn admit(&self, main: &mut PgConnection, names: &TenantNames) -> Result<(), SqlError> {
-        let database = super::names::quoted(&names.database);
-        harden::lock_server(main).await?;
-        let admitted = run(
-            main,
-            format!(
-                "REVOKE ALL ON DATABASE {database} FROM PUBLIC; \
-                 GRANT CONNECT ON DATABASE {database} TO {}, {}",
-                names.guest, names.owner
-            ),
-        )
-        .await;
-        harden::unlock_server(main).await?;
-        admitted
-    }
+/// Lets the two roles into their own database, and nobody else.
+async fn admit(main: &mut PgConnection, names: &TenantNames) -> Result<(), SqlError> {
+    let database = super::names::quoted(&names.database);
+    harden::lock_server(main).await?;
+    let admitted = run(
+        main,
+        format!(
+            "REVOKE ALL ON DATABASE {database} FROM PUBLIC; GRANT CONNECT ON DATABASE {database} TO {}, {}",
+            names.guest, names.owner
+        ),
+    )
+    .await;
+    harden::unlock_server(main).await?;
+    admitted
 }
 
 /// An empty database. Texts sort by their bytes, as on every other engine.
@@ -130,27 +128,28 @@ pub(super) async fn create_database(main: &mut PgConnection, name: &str) -> Resu
     run(main, format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C'")).await
 }
 
-/// What the two roles may do with the tenant's tables, those to come included, and the ledger.
-pub(super) async fn rights(db: &mut PgConnection, names: &TenantNames) -> Result<(), SqlError> {
+/// Statements for what the two roles may do with the tenant's tables, those to come included, and the ledger.
+///
+/// Where tenants share a database, they come in as members of groups: rights on the database and its schema given to
+/// each by name would be a list that grows with every tenant and is read at every statement.
+pub(super) fn rights(names: &TenantNames) -> String {
     let (guest, owner, ledger) = (&names.guest, &names.owner, names.ledger());
     let versions = versions::table(names);
-    harden::lock_server(db).await?;
-    let given = run(
-        db,
-        format!(
-            "GRANT USAGE ON SCHEMA {SCHEMA} TO {guest}; GRANT USAGE, CREATE ON SCHEMA {SCHEMA} TO {owner}; \
-             CREATE TABLE IF NOT EXISTS {ledger} (version bigint PRIMARY KEY, name text NOT NULL, \
-             checksum text NOT NULL, applied_at bigint NOT NULL); {versions}; \
-             REVOKE ALL ON {ledger} FROM PUBLIC; GRANT SELECT, INSERT ON {ledger} TO {owner}; \
-             ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA {SCHEMA} \
-             GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {guest}; \
-             ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA {SCHEMA} \
-             GRANT USAGE, SELECT ON SEQUENCES TO {guest}"
+    let entry = match &names.groups {
+        Some(Groups { guests, owners }) => format!("GRANT {guests} TO {guest}; GRANT {owners} TO {owner}"),
+        None => format!(
+            "GRANT USAGE ON SCHEMA {SCHEMA} TO {guest}; GRANT USAGE, CREATE ON SCHEMA {SCHEMA} TO {owner}"
         ),
+    };
+    format!(
+        "{entry}; CREATE TABLE IF NOT EXISTS {ledger} (version bigint PRIMARY KEY, name text NOT NULL, \
+         checksum text NOT NULL, applied_at bigint NOT NULL); {versions}; \
+         REVOKE ALL ON {ledger} FROM PUBLIC; GRANT SELECT, INSERT ON {ledger} TO {owner}; \
+         ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA {SCHEMA} \
+         GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {guest}; \
+         ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA {SCHEMA} \
+         GRANT USAGE, SELECT ON SEQUENCES TO {guest}"
     )
-    .await;
-    harden::unlock_server(db).await?;
-    given
 }
 
 pub(super) async fn exists(

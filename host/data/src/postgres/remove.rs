@@ -7,7 +7,7 @@ use super::engine::Engine;
 use super::errors;
 use super::harden::{self, run};
 use super::names::{SCHEMA, TenantNames};
-use super::provision::{exists, rights};
+use super::provision::{ROLE, exists, rights};
 use super::quota;
 use crate::SqlError;
 use rowhouse_base::id::TenantId;
@@ -15,7 +15,6 @@ use rowhouse_tenant::Tenant;
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::time::Duration;
 
-const ROLE: &str = "SELECT 1 FROM pg_roles WHERE rolname = $1";
 const DATABASE: &str = "SELECT 1 FROM pg_database WHERE datname = $1";
 
 /// What a removal removed.
@@ -37,7 +36,7 @@ impl Engine {
             return Err(SqlError::Conflict("the tenant's connections are still in use".to_owned()));
         }
         let names = self.names().of(id);
-        let turn = self.control().turn().await?;
+        let turn = self.turn().await?;
         let mut main = self.control().connect(&turn, None).await?;
         let objects = self.count(&mut main, &names).await?;
         let bytes = self.bytes(&mut main, &names).await?;
@@ -61,14 +60,14 @@ impl Engine {
 
     /// How many of the tenant's objects are there: none after a removal.
     pub(crate) async fn rescan(&self, id: TenantId) -> Result<u64, SqlError> {
-        let turn = self.control().turn().await?;
+        let turn = self.turn().await?;
         let mut main = self.control().connect(&turn, None).await?;
         self.count(&mut main, &self.names().of(id)).await
     }
 
     /// The tenants that have anything on the server, complete or not.
     pub(crate) async fn tenants(&self) -> Result<Vec<TenantId>, SqlError> {
-        let turn = self.control().turn().await?;
+        let turn = self.turn().await?;
         let mut main = self.control().connect(&turn, None).await?;
         let text = "SELECT rolname::text FROM pg_roles UNION ALL SELECT datname::text FROM pg_database";
         let found: Vec<String> = sqlx::query_scalar(text).fetch_all(&mut main).await.map_err(errors::own)?;
@@ -87,7 +86,7 @@ impl Engine {
 
     /// Bytes that the tenant takes on the server's disk.
     pub(crate) async fn usage(&self, id: TenantId) -> Result<u64, SqlError> {
-        let turn = self.control().turn().await?;
+        let turn = self.turn().await?;
         let mut main = self.control().connect(&turn, None).await?;
         self.bytes(&mut main, &self.names().of(id)).await
     }
@@ -95,24 +94,22 @@ impl Engine {
     /// Drops all of the tenant's tables and the ledger's lines; roles and database stay.
     pub(crate) async fn reset(&self, tenant: &Tenant) -> Result<(), SqlError> {
         let names = self.names().of(tenant.id);
-        let turn = self.control().turn().await?;
+        let turn = self.turn().await?;
         if self.names().shared() {
             let mut main = self.control().connect(&turn, None).await?;
+            self.harden(&mut main).await?;
             drop_owned(&mut main, &names).await?;
             // The counts begin anew, higher than they ever were.
             let (ledger, versions) = (names.ledger(), names.versions());
             run(&mut main, format!("DROP TABLE IF EXISTS {ledger}, {versions} CASCADE")).await?;
-            let database = super::names::quoted(&names.database);
-            let (guest, owner) = (&names.guest, &names.owner);
-            run(&mut main, format!("GRANT CONNECT ON DATABASE {database} TO {guest}, {owner}")).await?;
-            return rights(&mut main, &names).await;
+            return run(&mut main, rights(&names)).await;
         }
         let mut own = self.control().connect(&turn, Some(&names.database)).await?;
         // At once or not at all: an empty database without rights would serve errors.
         run(&mut own, "BEGIN".to_owned()).await?;
         run(&mut own, format!("DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")).await?;
         harden::schema(&mut own).await?;
-        rights(&mut own, &names).await?;
+        run(&mut own, rights(&names)).await?;
         run(&mut own, "COMMIT".to_owned()).await
     }
 

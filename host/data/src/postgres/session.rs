@@ -29,8 +29,8 @@ pub(crate) struct Session {
     pub(super) engine: Arc<Engine>,
     pub(super) tenant: Arc<Tenant>,
     prefix: Option<Prefix>,
-    /// What the page has read.
-    pub(super) log: Option<Arc<ReadLog>>,
+    /// What the page has read, noted from here on; none where nothing is noted.
+    pub(crate) log: Option<Arc<ReadLog>>,
 }
 
 /// A statement that may run: checked, with its own names.

@@ -31,7 +31,7 @@ impl Engine {
         if self.names().shared() {
             return Ok(0);
         }
-        let turn = self.control().turn().await?;
+        let turn = self.turn().await?;
         let mut main = self.control().connect(&turn, None).await?;
         // Of several hosts one does it.
         run(&mut main, "SELECT pg_advisory_lock(1919903861, 2)".to_owned()).await?;

@@ -11,7 +11,7 @@ mod transactions;
 mod transfers;
 
 use super::{Engine, Session};
-use crate::guard::{Guard, Naming};
+use crate::guard::Guard;
 use crate::key::DataKey;
 use crate::{
     ConstraintKind, DataServer, Dialect, Isolation, LimitKind, Migration, Mode, Outcome, Rows, SqlError,
@@ -94,17 +94,9 @@ impl Room {
             connections,
             spares: 0,
         };
-        let naming = match isolation {
-            Isolation::Database => Naming::Plain,
-            Isolation::Prefix => Naming::Prefixed,
-        };
         let engine = if open {
-            Engine::with_guard(
-                &server,
-                &key(),
-                &testing::known(),
-                Guard::open_for_tests(Dialect::Postgresql, naming),
-            )
+            let guard = Guard::open_for_tests(Dialect::Postgresql, isolation.into());
+            Engine::with_guard(&server, &key(), &testing::known(), guard)
         } else {
             Engine::new(&server, &key(), &testing::known())
         };
@@ -158,7 +150,7 @@ impl Room {
     /// Runs something as the server's superuser, where the tenant's tables are.
     async fn as_owner(&self, tenant: &Tenant, text: &str) {
         let names = self.engine.names().of(tenant.id);
-        let turn = self.engine.control().turn().await.unwrap();
+        let turn = self.engine.turn().await.unwrap();
         let mut db = self.engine.control().connect(&turn, Some(&names.database)).await.unwrap();
         say(&mut db, text).await;
     }

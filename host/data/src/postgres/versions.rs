@@ -18,7 +18,7 @@ use super::session::{Session, settle, within};
 use crate::guard::Template;
 use crate::links::Links;
 use crate::subjects::{self, MOST_SUBJECTS};
-use crate::{ReadLog, SqlError};
+use crate::{SqlError, counts};
 use futures_util::TryStreamExt;
 use rowhouse_base::{Subject, Timestamp};
 use sqlx::{AssertSqlSafe, Either, Row};
@@ -145,16 +145,10 @@ impl Session {
         Ok(())
     }
 
-    /// A tenant of an older host has no counts yet: they are made, and the guest may try again.
+    /// A connection that broke has nothing to say of the counts.
     async fn judge_commit(&self, failure: Failure) -> Failure {
         match failure {
-            Failure::Sql(SqlError::Syntax(_) | SqlError::Denied(_)) => match self.engine.complete(self).await
-            {
-                Ok(()) => {
-                    SqlError::Conflict("the database was completed just now; try again".to_owned()).into()
-                }
-                Err(error) => error.into(),
-            },
+            Failure::Sql(error) => counts::judge_commit(error, self.engine.complete(self)).await.into(),
             other => other,
         }
     }
@@ -187,35 +181,15 @@ impl Session {
 
     /// Notes what a statement reads or that it writes, where a page's reads are noted.
     pub(super) async fn note(&self, conn: &mut Conn, template: &Template) -> Result<(), Failure> {
-        let Some(log) = &self.log else { return Ok(()) };
-        if !template.reads_only() {
-            log.wrote();
-            return Ok(());
+        match &self.log {
+            Some(log) => log.note(template, self.links(conn, log.schema())).await,
+            None => Ok(()),
         }
-        if template.tables().is_empty() {
-            return Ok(());
-        }
-        match self.links(conn, log.schema()).await?.read(template) {
-            Some(subjects) => log.read_all(&subjects),
-            None => log.doubt(),
-        }
-        Ok(())
-    }
-
-    /// Notes what statements read from here on.
-    pub(crate) fn log_to(&mut self, log: Arc<ReadLog>) {
-        self.log = Some(log);
     }
 
     /// The counts as they are now, and of how many lines.
     pub(crate) async fn versions(&self) -> Result<(Vec<(String, u64)>, u64), SqlError> {
-        match self.try_versions().await {
-            Err(SqlError::Syntax(_) | SqlError::Denied(_)) => {
-                self.engine.complete(self).await?;
-                self.try_versions().await
-            }
-            other => other,
-        }
+        counts::read(|| self.try_versions(), self.engine.complete(self)).await
     }
 
     async fn try_versions(&self) -> Result<(Vec<(String, u64)>, u64), SqlError> {
@@ -288,14 +262,16 @@ impl Engine {
     /// Makes the table of counts of a tenant that has none.
     async fn complete(&self, session: &Session) -> Result<(), SqlError> {
         let names = session.names();
-        let turn = self.control().turn().await?;
+        let turn = self.turn().await?;
         let database = if self.names().shared() { None } else { Some(names.database.as_str()) };
         let mut db = self.control().connect(&turn, database).await?;
         let there = "SELECT 1 FROM pg_namespace WHERE nspname = $1";
-        if !super::provision::exists(&mut db, there, SCHEMA).await? {
+        if self.names().shared() {
+            self.harden(&mut db).await?;
+        } else if !super::provision::exists(&mut db, there, SCHEMA).await? {
             harden::schema(&mut db).await?;
         }
-        rights(&mut db, &names).await
+        harden::run(&mut db, rights(&names)).await
     }
 
     /// To be called before a commit is sent on a connection.

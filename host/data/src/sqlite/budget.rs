@@ -4,6 +4,7 @@
 //! may be a function over a value of a megabyte, so the step is small: a deadline is noticed after at most
 //! a hundred such functions. One budget belongs to one connection and is armed anew for each statement.
 
+use rowhouse_base::tasks::give_way;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -59,6 +60,7 @@ impl Budget {
         if left != u32::MAX {
             self.steps.store(left.saturating_sub(1), Relaxed);
         }
+        give_way();
         left == 0 || self.is_late()
     }
 

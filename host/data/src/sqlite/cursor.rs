@@ -8,7 +8,7 @@ use super::connection::Conn;
 use super::errors::{Failure, Phase, read};
 use super::run::{self, Bounds};
 use super::session::Session;
-use crate::packed::Encoder;
+use crate::packed::{Encoder, PAGE_ROWS};
 use crate::{LimitKind, SqlError, Value};
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use std::sync::Arc;
@@ -16,9 +16,6 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
-
-/// Rows of one page at most, whatever is asked for.
-const MOST_ROWS: u32 = 10_000;
 
 /// The asking side.
 pub(crate) struct Cursor {
@@ -68,24 +65,17 @@ impl Cursor {
     /// The next rows, packed; the flag in them says whether more follow.
     pub(crate) async fn next(&mut self, rows: u32) -> Result<Vec<u8>, SqlError> {
         let (answer, page) = oneshot::channel();
-        let ask = Ask { rows: rows.clamp(1, MOST_ROWS), answer };
+        let ask = Ask { rows: rows.clamp(1, PAGE_ROWS), answer };
         // There is room for one ask, and the one before was answered or its answer is not wanted.
         let sent = self.asks.as_ref().ok_or(SqlError::Closed)?.try_send(ask);
         let page = match sent {
             Ok(()) => page.await.map_err(|_ended| SqlError::Closed).flatten(),
             Err(_) => Err(SqlError::Closed),
         };
-        match page {
-            Ok((bytes, true)) => Ok(bytes),
-            Ok((bytes, false)) => {
-                self.asks = None;
-                Ok(bytes)
-            }
-            Err(error) => {
-                self.asks = None;
-                Err(error)
-            }
+        if !matches!(page, Ok((_, true))) {
+            self.asks = None;
         }
+        page.map(|(bytes, _more)| bytes)
     }
 }
 

@@ -30,14 +30,8 @@ impl Session {
         let first = pending(&migrations, &applied, Dialect::Sqlite)?;
         for index in first..migrations.len() {
             let Some(migration) = migrations.get(index) else { break };
-            self.apply(&migrations, index, time).await.map_err(|(statement, cause)| {
-                MigrateError::Failed {
-                    version: migration.version,
-                    name: migration.name.clone(),
-                    statement,
-                    cause,
-                }
-            })?;
+            let done = self.apply(&migrations, index, time).await;
+            done.map_err(|(statement, cause)| migration.failed(statement, cause))?;
             version = migration.version;
         }
         Ok(version)

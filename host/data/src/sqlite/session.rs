@@ -39,8 +39,8 @@ pub(crate) struct Session {
     pub(super) tenant: Arc<Tenant>,
     /// Who pays for the time on threads; none for the host's own work.
     share: Option<Arc<Share>>,
-    /// What the page has read.
-    pub(super) log: Option<Arc<ReadLog>>,
+    /// What the page has read, noted from here on; none where nothing is noted.
+    pub(crate) log: Option<Arc<ReadLog>>,
 }
 
 /// What an attempt is made of: the text and its parameters, shared by the attempts.
@@ -55,11 +55,6 @@ impl Session {
     /// Bills the time of statements to this account.
     pub(crate) fn bill_to(&mut self, share: Arc<Share>) {
         self.share = Some(share);
-    }
-
-    /// Notes what statements read.
-    pub(crate) fn log_to(&mut self, log: Arc<ReadLog>) {
-        self.log = Some(log);
     }
 
     /// The threads for the next statement: of low priority while the tenant is in the way of others.

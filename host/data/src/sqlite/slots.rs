@@ -178,13 +178,7 @@ impl Slots {
             slot.closed.store(false, Relaxed);
             return false;
         };
-        let idle = std::mem::take(&mut *slot.idle.lock());
-        let (done, closed) = tokio::sync::oneshot::channel();
-        self.threads.run(move || {
-            drop(idle);
-            let _gone = done.send(());
-        });
-        let _closed = closed.await;
+        self.empty(&slot).await;
         slot.connections.close();
         drop(permits);
         self.map.lock().remove(&id);
@@ -200,6 +194,12 @@ impl Slots {
         let permits =
             timeout_at(Instant::now() + wait, Arc::clone(&slot.connections).acquire_many_owned(all));
         held.permits = Some(permits.await.ok()?.ok()?);
+        self.empty(slot).await;
+        Some(held)
+    }
+
+    /// Closes a slot's idle connections. Returns when they are closed.
+    async fn empty(&self, slot: &Slot) {
         let idle = std::mem::take(&mut *slot.idle.lock());
         let (done, closed) = tokio::sync::oneshot::channel();
         self.threads.run(move || {
@@ -207,7 +207,6 @@ impl Slots {
             let _gone = done.send(());
         });
         let _closed = closed.await;
-        Some(held)
     }
 
     /// Closes every idle connection. For the server's end.

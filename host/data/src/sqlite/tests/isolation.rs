@@ -3,11 +3,11 @@
 
 use super::*;
 use crate::guard::Prefix;
+use crate::testing::corpus::statements;
 use crate::{Mode, Statement};
 
 const SECRET: &str = "the neighbour's own words";
 
-/// Lines that don't begin with `--` are statements of a hostile guest.
 const CORPUS: &str = include_str!("../../../tests/corpus/sqlite.sql");
 
 const TABLE: &str = "CREATE TABLE article (id INTEGER PRIMARY KEY, title TEXT NOT NULL UNIQUE, body TEXT)";
@@ -191,7 +191,7 @@ async fn the_corpus_reaches_nothing_without_the_guard() {
     pair.attacker = Arc::new(tenant);
     let before = pair.rest();
     let mut seen = 0;
-    for line in CORPUS.lines().filter(|line| !line.trim().is_empty() && !line.starts_with("--")) {
+    for line in statements(CORPUS) {
         let text = pair.fill(line);
         let mut db = pair.room.data.open(&pair.attacker);
         let answer = match db.query(&text, vec![]).await {
