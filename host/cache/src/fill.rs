@@ -317,7 +317,7 @@ impl Fill {
         let Some(second) = &self.start.cache.second else { return };
         let Some(ttl) = kept_for(&page.content.policy, page.age(now)) else { return };
         let primary = &self.start.primary;
-        let value = form::page(page, index.epoch);
+        let value = form::page(page, index.epoch, second.clock_ahead());
         if index.vary.is_empty() {
             second.put(primary.key(PAGE_KEY, 0, ""), value, ttl);
         } else {

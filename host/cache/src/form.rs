@@ -19,7 +19,7 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Name and version of the form. Another version is a miss.
-const MAGIC: &[u8; 8] = b"rowpage2";
+const MAGIC: &[u8; 8] = b"rowpage3";
 const INDEX: u8 = 1;
 const PAGE: u8 = 2;
 /// Bytes of the checksum.
@@ -47,14 +47,15 @@ pub(crate) fn index(primary: &Primary, index: &Index) -> Bytes {
     out.finish()
 }
 
-/// The bytes of a page.
-pub(crate) fn page(page: &Page, epoch: u64) -> Bytes {
+/// The bytes of a page. `ahead` is by how much the clock of who keeps it is ahead of this machine's; when the page was born
+/// is told by that clock.
+pub(crate) fn page(page: &Page, epoch: u64, ahead: i64) -> Bytes {
     let content = &page.content;
     let mut out = Writer::new(PAGE, &content.primary, content.body.len());
     out.number(epoch);
     out.part(content.vary_key.as_bytes());
     out.number(u64::from(content.status.as_u16()));
-    out.number(content.born.0.cast_unsigned());
+    out.number(content.born.0.saturating_add(ahead).cast_unsigned());
     out.flag(content.own_tag);
     out.policy(&content.policy);
     out.stamp(&content.stamp);
@@ -74,6 +75,7 @@ pub(crate) fn read(
     vary_key: &str,
     hash: u64,
     account: &Arc<Account>,
+    ahead: i64,
 ) -> Option<Read> {
     let (content, check) = value.split_last_chunk::<CHECK>()?;
     if xxh3_64(content) != u64::from_be_bytes(*check) {
@@ -96,7 +98,7 @@ pub(crate) fn read(
         INDEX => read_index(&mut from).map(Read::Index),
         PAGE => {
             let epoch = from.number()?;
-            let content = read_page(&mut from, primary, vary_key)?;
+            let content = read_page(&mut from, primary, vary_key, ahead)?;
             let index = Index { vary: Vary::default(), epoch };
             Some(Read::Page(Arc::new(Page::new(content, hash, Arc::clone(account))), index))
         }
@@ -113,12 +115,12 @@ fn read_index(from: &mut Reader<'_>) -> Option<Index> {
     Some(Index { vary: Vary::from_names(names?)?, epoch })
 }
 
-fn read_page(from: &mut Reader<'_>, primary: &Arc<Primary>, vary_key: &str) -> Option<Content> {
+fn read_page(from: &mut Reader<'_>, primary: &Arc<Primary>, vary_key: &str, ahead: i64) -> Option<Content> {
     if from.part()? != vary_key.as_bytes() {
         return None;
     }
     let status = StatusCode::from_u16(u16::try_from(from.number()?).ok()?).ok()?;
-    let born = Timestamp(from.number()?.cast_signed());
+    let born = Timestamp(from.number()?.cast_signed().saturating_sub(ahead));
     let own_tag = from.flag()?;
     let policy = from.policy()?;
     let stamp = from.stamp()?;
@@ -322,14 +324,14 @@ mod tests {
     }
 
     fn read_back(value: &Bytes, primary: &Arc<Primary>, vary_key: &str) -> Option<Read> {
-        read(value, primary, vary_key, 9, &Arc::default())
+        read(value, primary, vary_key, 9, &Arc::default(), 0)
     }
 
     #[test]
     fn a_page_comes_back_as_it_was() {
         let primary = primary("/a");
         let before = stored(&primary);
-        let value = page(&before, 11);
+        let value = page(&before, 11, 0);
         let Some(Read::Page(after, index)) = read_back(&value, &primary, "foo:1\n") else {
             panic!("it is a page")
         };
@@ -337,6 +339,17 @@ mod tests {
         assert_eq!(index.epoch, 11);
         assert!(read_back(&value, &primary, "foo:2\n").is_none(), "another variant");
         assert!(read_back(&value, &self::primary("/a"), "foo:1\n").is_none(), "another tenant");
+    }
+
+    #[test]
+    fn servers_whose_clocks_differ_agree_on_when_a_page_was_born() {
+        let primary = primary("/a");
+        let minutes = |count: i64| count * 60_000_000;
+        // One machine is five minutes behind the store, the other one ahead of it: ten minutes lie between them.
+        let value = page(&stored(&primary), 11, minutes(5));
+        let read = read(&value, &primary, "foo:1\n", 9, &Arc::default(), minutes(-5));
+        let Some(Read::Page(page, _index)) = read else { panic!("it is a page") };
+        assert_eq!(page.content.born, Timestamp(stored(&primary).content.born.0 + minutes(10)));
     }
 
     #[test]
@@ -354,7 +367,7 @@ mod tests {
         #[test]
         fn whatever_is_off_is_a_miss(place in 0usize..1000, change in 1u8..=255, cut in 0usize..1000) {
             let primary = primary("/a");
-            let value = page(&stored(&primary), 11);
+            let value = page(&stored(&primary), 11, 0);
             let mut changed = value.to_vec();
             let length = changed.len();
             if let Some(byte) = changed.get_mut(place % length) {

@@ -4,13 +4,15 @@
 //! Never an error and never a wait beyond a deadline of some milliseconds: whatever goes wrong is a miss. A Redis that
 //! doesn't answer is not asked again until a probe, on a connection of its own, was answered. Reads and leases
 //! have one connection, writes another, so that a large page on its way there delays no look-up. Values are checked by who
-//! reads them; what stands here is only whether bytes come back.
+//! reads them; what stands here is only whether bytes come back, and how the clock there differs from this machine's.
 
+mod acquired;
 mod breaker;
 mod leases;
 mod queue;
 
 use crate::second::{Bounded, Leased, SecondLevel};
+use acquired::{Acquired, Got};
 use breaker::Breaker;
 use bytes::Bytes;
 use futures_util::future::{join_all, ready};
@@ -20,11 +22,11 @@ use queue::{Job, Queue};
 use redis::aio::MultiplexedConnection;
 use redis::cluster_async::ClusterConnection;
 use redis::{Cmd, ErrorKind, ProtocolVersion, RedisError, RedisResult, ServerErrorKind, Value};
-use rowhouse_base::{Chain, tasks};
+use rowhouse_base::{Chain, Timestamp, tasks};
 use rowhouse_redis::{Connector, RedisNamespace, RedisTopology, RedisUrl};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -40,6 +42,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Look-ups on their way to the connection; more wait for a turn, within their deadline.
 const PIPELINE: usize = 1024;
+
+/// How often the two clocks are compared again: they drift by some microseconds meanwhile, and may be set.
+const CLOCKS: Duration = Duration::from_secs(60);
 
 /// Beyond a day nothing is kept. Redis refuses times near the end of its numbers.
 const LONGEST_TTL: Duration = Duration::from_secs(24 * 3600);
@@ -109,6 +114,8 @@ struct Shared {
     queue: Queue,
     leases: Leases,
     counts: Counts,
+    /// By how many microseconds the clock of Redis is ahead.
+    clock_ahead: AtomicI64,
 }
 
 #[derive(Default)]
@@ -151,6 +158,7 @@ impl RedisLevel {
             breaker: Breaker::default(),
             leases: Leases::new(),
             counts: Counts::default(),
+            clock_ahead: AtomicI64::new(0),
         });
         let (alive, ended) = oneshot::channel();
         let keep = keep(Arc::clone(&shared), url);
@@ -179,14 +187,6 @@ impl RedisLevel {
             is_out: breaker.is_open(),
         }
     }
-
-    fn queue(&self, job: Job) {
-        if self.shared.breaker.is_open() {
-            count(&self.shared.counts.skipped, 1);
-        } else if !self.shared.queue.push(job) {
-            count(&self.shared.counts.dropped, 1);
-        }
-    }
 }
 
 impl SecondLevel for RedisLevel {
@@ -213,28 +213,37 @@ impl SecondLevel for RedisLevel {
         if value.len() > self.shared.settings.max_value_bytes || ttl.is_zero() {
             return count(&self.shared.counts.dropped, 1);
         }
-        self.queue(Job::Put { key, value, ttl });
+        self.shared.enqueue(Job::Put { key, value, ttl });
     }
 
     fn remove(&self, key: [u8; 32]) {
-        self.queue(Job::Remove { key });
+        self.shared.enqueue(Job::Remove { key });
     }
 
     fn lease<'a>(&'a self, key: &'a [u8; 32], ttl: Duration) -> Bounded<'a, Leased> {
         let shared = &self.shared;
         let Some(link) = shared.reads() else { return Box::pin(ready(Leased::Unknown)) };
         Box::pin(async move {
-            let token = shared.leases.token();
-            let mut command = Cmd::new();
-            command.arg("SET").arg(shared.lease(key)).arg(&token).arg("NX").arg("PX").arg(millis(ttl));
-            match shared.ask(link, &command).await {
-                Some(Value::Okay) if shared.leases.hold(*key, token.clone(), ttl, Instant::now()) => {
-                    Leased::Mine
+            let (tell, told) = oneshot::channel();
+            let (ours, key) = (Arc::clone(shared), *key);
+            // Whoever asks may leave at any moment; the answer is heard all the same.
+            tasks::spawn("cache-lease", async move {
+                // What nobody takes gives itself back.
+                drop(tell.send(ours.acquire(link, key, ttl).await));
+            });
+            match timeout(shared.settings.deadline, told).await {
+                Ok(Ok(Acquired::Got(got))) => {
+                    if got.keep(ttl) {
+                        Leased::Mine
+                    } else {
+                        Leased::Unknown
+                    }
                 }
-                Some(Value::Nil) => Leased::Others,
-                // It may have been got all the same, and others would wait for nothing.
-                _ => {
-                    self.queue(Job::Release { key: *key, token });
+                Ok(Ok(Acquired::Others)) => Leased::Others,
+                Ok(Ok(Acquired::Unknown) | Err(_)) => Leased::Unknown,
+                Err(_elapsed) => {
+                    shared.breaker.failed();
+                    count(&shared.counts.failures, 1);
                     Leased::Unknown
                 }
             }
@@ -243,8 +252,12 @@ impl SecondLevel for RedisLevel {
 
     fn release(&self, key: [u8; 32]) {
         if let Some(token) = self.shared.leases.take(&key) {
-            self.queue(Job::Release { key, token });
+            self.shared.enqueue(Job::Release { key, token });
         }
+    }
+
+    fn clock_ahead(&self) -> i64 {
+        self.shared.clock_ahead.load(Ordering::Relaxed)
     }
 }
 
@@ -257,6 +270,14 @@ impl Shared {
         }
         count(&self.counts.skipped, 1);
         None
+    }
+
+    fn enqueue(&self, job: Job) {
+        if self.breaker.is_open() {
+            count(&self.counts.skipped, 1);
+        } else if !self.queue.push(job) {
+            count(&self.counts.dropped, 1);
+        }
     }
 
     fn page(&self, key: &[u8; 32]) -> Vec<u8> {
@@ -286,6 +307,35 @@ impl Shared {
         None
     }
 
+    /// Asks for a lease, and hears the answer for as long as a write may take.
+    async fn acquire(self: Arc<Self>, mut link: Link, key: [u8; 32], ttl: Duration) -> Acquired {
+        let token = self.leases.token();
+        let mut command = Cmd::new();
+        command.arg("SET").arg(self.lease(&key)).arg(&token).arg("NX").arg("PX").arg(millis(ttl));
+        let got = Got::new(Arc::clone(&self), key, token);
+        match timeout(WRITE, link.ask(&command)).await {
+            Ok(Ok(Value::Okay)) => {
+                self.breaker.succeeded();
+                return Acquired::Got(got);
+            }
+            Ok(Ok(Value::Nil)) => {
+                self.breaker.succeeded();
+                got.forget();
+                return Acquired::Others;
+            }
+            Ok(Ok(_odd)) => self.breaker.succeeded(),
+            Ok(Err(error)) => {
+                self.failed(&error, &link);
+                count(&self.counts.failures, 1);
+            }
+            // Who asked gave up long before, and counted it.
+            Err(_elapsed) => {}
+        }
+        // It may have been got all the same, and others would wait for nothing.
+        drop(got);
+        Acquired::Unknown
+    }
+
     fn failed(&self, error: &RedisError, link: &Link) {
         let kind = error.kind();
         let is_replica = kind == ErrorKind::Server(ServerErrorKind::ReadOnly);
@@ -298,6 +348,26 @@ impl Shared {
             self.breaker.succeeded();
         } else {
             self.breaker.failed();
+        }
+    }
+
+    /// Compares the clocks. What is not answered leaves things as they were.
+    async fn compare_clocks(&self, link: &Link) {
+        let (mut link, mut command) = (link.clone(), Cmd::new());
+        command.arg("TIME");
+        let answer = timeout(self.settings.deadline, link.ask(&command)).await;
+        if let Ok(Ok(answer)) = answer
+            && let Some(there) = moment(&answer)
+        {
+            self.clock_ahead.store(there.saturating_sub(Timestamp::now().0), Ordering::Relaxed);
+        }
+    }
+
+    /// Compares the clocks from time to time, until it is dropped.
+    async fn follow_clock(&self, link: &Link) {
+        loop {
+            tokio::time::sleep(CLOCKS).await;
+            self.compare_clocks(link).await;
         }
     }
 
@@ -336,6 +406,16 @@ impl Shared {
     }
 }
 
+/// Seconds and microseconds as one number.
+fn moment(answer: &Value) -> Option<i64> {
+    let Value::Array(parts) = answer else { return None };
+    let number = |part: Option<&Value>| match part? {
+        Value::BulkString(digits) => std::str::from_utf8(digits).ok()?.parse::<i64>().ok(),
+        _ => None,
+    };
+    number(parts.first())?.checked_mul(1_000_000)?.checked_add(number(parts.get(1))?)
+}
+
 fn millis(ttl: Duration) -> u64 {
     u64::try_from(ttl.min(LONGEST_TTL).as_millis()).unwrap_or(1).max(1)
 }
@@ -350,11 +430,13 @@ async fn keep(shared: Arc<Shared>, url: RedisUrl) {
                     tracing::info!(%url, "the second level of the cache answers again");
                 }
                 wait = FIRST_WAIT;
+                shared.compare_clocks(&links.reads).await;
                 *shared.links.write() = Some(links.clone());
                 shared.breaker.close();
                 tokio::select! {
                     () = shared.breaker.opened() => {}
                     () = shared.write(&links.writes) => {}
+                    () = shared.follow_clock(&links.reads) => {}
                 }
                 *shared.links.write() = None;
                 count(&shared.counts.dropped, shared.queue.clear());

@@ -36,4 +36,10 @@ pub trait SecondLevel: Send + Sync + 'static {
 
     /// Gives back what was `Mine`.
     fn release(&self, key: [u8; 32]);
+
+    /// By how many microseconds the clock of the store is ahead of this machine's. Moments in values are the store's, so
+    /// that servers whose clocks differ agree on how old a page is.
+    fn clock_ahead(&self) -> i64 {
+        0
+    }
 }

@@ -5,11 +5,12 @@
 //! of them, and requests after it was hidden. Called by the pipeline, once a request.
 
 use crate::body::{OutgoingBody, Told};
-use crate::visitor;
+use crate::{reply, visitor};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Response, response};
 use http_body_util::BodyExt;
+use rowhouse_base::id::RequestId;
 use rowhouse_base::{Chain, Versions};
 use rowhouse_cache::{Asked, Begun, Cache, Fill, Finished, Looked, Pass, Site};
 use rowhouse_data::Data;
@@ -41,10 +42,24 @@ pub struct Pages {
 
 /// A request for a site, its session looked up and hidden.
 pub(crate) struct Wish {
+    pub(crate) id: RequestId,
     pub(crate) tenant: Arc<Tenant>,
     pub(crate) visitor: Visitor,
     pub(crate) parts: Parts,
     pub(crate) body: RequestBody,
+}
+
+/// Of which request a line of the log tells.
+#[derive(Clone)]
+struct Whose {
+    id: RequestId,
+    tenant: Arc<Tenant>,
+}
+
+impl Wish {
+    fn whose(&self) -> Whose {
+        Whose { id: self.id, tenant: Arc::clone(&self.tenant) }
+    }
 }
 
 impl Pages {
@@ -70,13 +85,18 @@ impl Pages {
             Looked::Answer(answer) => Ok(whole(answer)),
             Looked::Stale { answer, fill } => {
                 if let Some(fill) = fill {
+                    let whose = wish.whose();
                     // Nobody waits for it; its end is the cache's to tell.
-                    go_on(Box::pin(self.clone().fill(fill, wish, versions)));
+                    go_on(Box::pin(self.clone().fill(fill, wish, versions)), whose);
                 }
                 Ok(whole(answer))
             }
             Looked::Pass(pass) => self.pass(pass, wish, versions).await,
-            Looked::Fill(fill) => Unstoppable(Some(Box::pin(self.clone().fill(fill, wish, versions)))).await,
+            Looked::Fill(fill) => {
+                let whose = wish.whose();
+                let filling: Filling = Box::pin(self.clone().fill(fill, wish, versions));
+                Unstoppable { filling: Some(filling), whose }.await
+            }
         }
     }
 
@@ -111,10 +131,16 @@ impl Pages {
     /// Asks the guest for a page and keeps it where that may be done.
     async fn fill(self, fill: Fill, mut wish: Wish, versions: Option<Arc<Versions>>) -> Answered {
         let trace = versions.map(Trace::new);
+        let whose = wish.whose();
         fill.prepare(&mut wish.parts.headers);
         let (mut head, body) = match self.ask(wish, trace.clone()).await {
             Ok(answer) => answer,
-            Err(error) => return fill.failed().map(whole).ok_or(error),
+            Err(error) => {
+                let Some(old) = fill.failed() else { return Err(error) };
+                // The visitor sees nothing of it.
+                reply::log(whose.id, &whose.tenant, &error);
+                return Ok(whole(old));
+            }
         };
         let stamp = || trace.as_deref().and_then(Trace::stamp);
         let mut storing = match fill.begin(&head, stamp) {
@@ -145,12 +171,16 @@ impl Pages {
         wish: Wish,
         trace: Option<Arc<Trace>>,
     ) -> Result<(response::Parts, ResponseBody), GuestError> {
-        let Wish { tenant, visitor, parts, body } = wish;
+        let whose = wish.whose();
+        let Wish { id, tenant, visitor, parts, body } = wish;
         let request = http::Request::from_parts(parts, body);
         // Boxed: a hit should not carry the room for a guest.
-        let asked = Box::pin(self.guests.handle(Call { tenant, visitor, trace, request }));
-        let Reply { response, .. } = asked.await?;
+        let asked = Box::pin(self.guests.handle(Call { id, tenant, visitor, trace, request }));
+        let Reply { response, cause, .. } = asked.await?;
         let (mut head, body) = response.into_parts();
+        if head.status.is_server_error() {
+            reply::log_own_failure(whose.id, &whose.tenant, head.status, cause.as_ref());
+        }
         visitor::keep_own_cookie(&mut head.headers);
         Ok((head, body))
     }
@@ -169,16 +199,20 @@ type Filling = Pin<Box<dyn Future<Output = Answered> + Send>>;
 
 /// A fill that its visitor began and that goes on without them: others may wait for the page, and it would be
 /// asked for again anyway.
-struct Unstoppable(Option<Filling>);
+struct Unstoppable {
+    /// None once it has ended.
+    filling: Option<Filling>,
+    whose: Whose,
+}
 
 impl Future for Unstoppable {
     type Output = Answered;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answered> {
-        let Some(filling) = &mut self.0 else { return Poll::Pending };
+        let Some(filling) = &mut self.filling else { return Poll::Pending };
         let polled = filling.as_mut().poll(cx);
         if polled.is_ready() {
-            self.0 = None;
+            self.filling = None;
         }
         polled
     }
@@ -186,14 +220,14 @@ impl Future for Unstoppable {
 
 impl Drop for Unstoppable {
     fn drop(&mut self) {
-        if let Some(filling) = self.0.take() {
-            go_on(filling);
+        if let Some(filling) = self.filling.take() {
+            go_on(filling, self.whose.clone());
         }
     }
 }
 
 /// Finishes a fill, its body included, in a task of its own. The guest's limits bound it.
-fn go_on(filling: Filling) {
+fn go_on(filling: Filling, whose: Whose) {
     if tokio::runtime::Handle::try_current().is_err() {
         return;
     }
@@ -201,7 +235,7 @@ fn go_on(filling: Filling) {
         match filling.await {
             // A streamed page is stored when its body has been read to the end.
             Ok(answer) => drop(answer.into_body().collect().await),
-            Err(error) => tracing::debug!(%error, "make a page that its visitor did not wait for"),
+            Err(error) => reply::log(whose.id, &whose.tenant, &error),
         }
     };
     drop(rowhouse_base::tasks::spawn("page-fill", work));

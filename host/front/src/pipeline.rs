@@ -25,6 +25,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 use tower::ServiceExt;
+use tracing::Instrument as _;
 
 /// What the operator decides about the way in.
 #[derive(Clone, Debug)]
@@ -155,7 +156,9 @@ impl Front {
             parts.extensions.insert(facts.id);
             parts.extensions.insert(Origin(facts.origin.clone()));
             let request = http::Request::from_parts(parts, axum::body::Body::new(body));
-            return match self.console.clone().oneshot(request).await {
+            // What is told on the way is found by the request's number.
+            let span = tracing::error_span!("operator", request = %facts.id);
+            return match self.console.clone().oneshot(request).instrument(span).await {
                 Ok(answer) => answer.map(OutgoingBody::Router),
                 Err(never) => match never {},
             };
@@ -224,7 +227,8 @@ impl Front {
         let body = body.map_err(|error| BodyError::Visitor(error.to_string())).boxed_unsync();
         // Before the cache sees them: a page must not depend on a field that its guest is not shown.
         rowhouse_guest::strip_fields(&mut parts.headers);
-        match self.pages.answer(Wish { tenant: Arc::clone(&tenant), visitor, parts, body }).await {
+        let wish = Wish { id: facts.id, tenant: Arc::clone(&tenant), visitor, parts, body };
+        match self.pages.answer(wish).await {
             Ok(answer) => answer,
             Err(problem) => reply::guest_error(facts.id, &tenant, &problem),
         }

@@ -1,7 +1,8 @@
 //! Turns every way a request can end into an answer: the only place that maps errors to statuses.
 //!
 //! The public text says what the visitor can do; what happened goes to the log, once, with the request
-//! id that the page shows. Nothing of a tenant's inside is ever in the public text.
+//! id that the page shows: as an error where the status is 500, whoever gave it. Nothing of a tenant's inside is ever
+//! in the public text.
 
 use crate::body::OutgoingBody;
 use crate::facts::{Facts, InvalidRequest};
@@ -11,6 +12,7 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use rowhouse_base::Chain;
 use rowhouse_base::id::RequestId;
+use rowhouse_data::SqlError;
 use rowhouse_guest::{GuestError, LimitHit};
 use rowhouse_tenant::Tenant;
 use std::time::Duration;
@@ -175,14 +177,17 @@ pub(crate) fn guest_error(id: RequestId, tenant: &Tenant, problem: &GuestError) 
     }
 }
 
-fn log(id: RequestId, tenant: &Tenant, problem: &GuestError) {
-    let release = tenant.release.as_ref().map(|release| release.name.as_str()).unwrap_or_default();
-    let name = tenant.name.as_str();
+/// Tells the operator why a guest gave no answer.
+pub(crate) fn log(id: RequestId, tenant: &Tenant, problem: &GuestError) {
+    let (name, release) = (tenant.name.as_str(), release(tenant));
     match problem {
-        GuestError::Limit(hit) => {
+        GuestError::Limit(hit @ (LimitHit::RequestBytes(_) | LimitHit::Wall(_))) => {
             tracing::warn!(request = %id, tenant = name, release, limit = hit.name(), hit = %hit, "a limit ended a request");
         }
-        GuestError::Host(_) => {
+        GuestError::Limit(hit) => {
+            tracing::error!(request = %id, tenant = name, release, limit = hit.name(), hit = %hit, "a limit ended a request");
+        }
+        GuestError::Trap(_) | GuestError::Upgrade(_) | GuestError::Host(_) => {
             tracing::error!(request = %id, tenant = name, release, error = %Chain(problem), "answer a request");
         }
         _ => {
@@ -191,7 +196,22 @@ fn log(id: RequestId, tenant: &Tenant, problem: &GuestError) {
     }
 }
 
-fn retry_after(answer: &mut Answer, after: Duration) {
+/// Tells the operator that a site answered that it failed. Its visitor gets that answer; `cause` is the last of its
+/// statements that failed.
+pub(crate) fn log_own_failure(id: RequestId, tenant: &Tenant, status: StatusCode, cause: Option<&SqlError>) {
+    let (name, release, cause) = (tenant.name.as_str(), release(tenant), cause.map(tracing::field::display));
+    if status == StatusCode::INTERNAL_SERVER_ERROR {
+        tracing::error!(request = %id, tenant = name, release, %status, cause, "a site answered that it failed");
+    } else {
+        tracing::warn!(request = %id, tenant = name, release, %status, cause, "a site answered that it failed");
+    }
+}
+
+fn release(tenant: &Tenant) -> &str {
+    tenant.release.as_ref().map(|release| release.name.as_str()).unwrap_or_default()
+}
+
+pub(crate) fn retry_after(answer: &mut Answer, after: Duration) {
     answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
 }
 

@@ -15,7 +15,7 @@ use http::{Method, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use rowhouse_base::Chain;
 use rowhouse_base::secret::Secret;
-use rowhouse_identity::{ChangeError, Identity, Scope, SignInError, SignedIn, cookie};
+use rowhouse_identity::{ChangeError, Identity, Scope, SignInError, SignedIn, StoreError, cookie};
 use rowhouse_tenant::Tenant;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -25,6 +25,9 @@ const FORM_BYTES: usize = 16 << 10;
 
 /// A form of that size takes a moment, on a slow line some seconds.
 const FORM_TIME: Duration = Duration::from_secs(30);
+
+/// How long people are told to wait where nobody can be looked up: databases are started anew within that time.
+const RETRY: Duration = Duration::from_secs(30);
 
 /// Where the forms stand.
 pub(crate) struct Desk<'a> {
@@ -42,6 +45,10 @@ pub(crate) struct Desk<'a> {
     /// Where to go after signing in, without another wish.
     pub(crate) landing: String,
 }
+
+/// What a form says that could not be carried out because the store did not answer.
+const UNCHANGED: &str =
+    "This is not possible at the moment. Nothing was changed. Please try again in a minute.";
 
 /// Where the console is on its host.
 pub(crate) const CONSOLE: &str = "/-/console";
@@ -83,7 +90,7 @@ impl<'a> Desk<'a> {
             base_path: CONSOLE,
             forms: format!("{CONSOLE}/"),
             cookie_path: cookie::CONSOLE_PATH,
-            landing: CONSOLE.to_owned(),
+            landing: format!("{CONSOLE}/"),
         }
     }
 }
@@ -122,6 +129,15 @@ impl Desk<'_> {
                 && !wish.contains(|letter: char| letter == '\\' || letter.is_control())
         };
         wish.filter(within).map_or_else(|| self.landing.clone(), str::to_owned)
+    }
+
+    /// The way back after a change of the password. The console says there that it worked; a site's pages are its own.
+    fn way_on(&self, mut return_to: String) -> String {
+        if self.scope == Scope::Console {
+            return_to.push(if return_to.contains('?') { '&' } else { '?' });
+            return_to.push_str("done=password-changed");
+        }
+        return_to
     }
 
     async fn ask_name(&self, request: &Request, cookies: Option<&str>) -> Answer {
@@ -165,10 +181,11 @@ impl Desk<'_> {
                 );
                 answer
             }
+            Err(SignInError::Store(error)) => {
+                self.log(&error, "sign somebody in").await;
+                self.unreachable()
+            }
             Err(error) => {
-                if matches!(error, SignInError::Store(_)) && self.identity.is_reachable().await.is_err() {
-                    return self.unreachable();
-                }
                 let (status, text) = self.refusal(&error);
                 let action = self.at("sign-in");
                 let home = self.home();
@@ -194,7 +211,8 @@ impl Desk<'_> {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Many people are signing in. Please try again in a moment.".into(),
             ),
-            SignInError::Password(_) | SignInError::Store(_) => {
+            SignInError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, UNCHANGED.into()),
+            SignInError::Password(_) => {
                 tracing::error!(request = %self.facts.id, error = %Chain(error), "sign somebody in");
                 (StatusCode::INTERNAL_SERVER_ERROR, "Signing in failed on our side. Please try again.".into())
             }
@@ -205,8 +223,9 @@ impl Desk<'_> {
         if let Some(person) = visitor::signed_in(self.identity, self.scope, cookies).await
             && let Err(error) = self.identity.sign_out(&person).await
         {
-            tracing::error!(request = %self.facts.id, error = %Chain(&error), "sign somebody out");
-            return reply::failed(self.facts.id);
+            self.log(&error, "sign somebody out").await;
+            let title = "Signing out is not possible now";
+            return self.unavailable(title, "You are still signed in. Please try again in a minute.");
         }
         let mut answer = reply::see_other(&self.home());
         self.set_cookie(&mut answer, &cookie::clear(self.cookie_path, self.secure()));
@@ -236,7 +255,14 @@ impl Desk<'_> {
         let current = Secret::from_text(field("current_password"));
         let new = Secret::from_text(field("new_password"));
         match self.identity.change_password(person, current, new, Some(self.facts.client)).await {
-            Ok(()) => reply::see_other(&return_to),
+            Ok(()) => reply::see_other(&self.way_on(return_to)),
+            Err(ChangeError::Store(error) | ChangeError::Current(SignInError::Store(error))) => {
+                self.log(&error, "change a password").await;
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                let mut answer = self.password_page(status, person, &return_to, Some(UNCHANGED));
+                reply::retry_after(&mut answer, RETRY);
+                answer
+            }
             Err(error) => {
                 let (status, text) = match &error {
                     ChangeError::Current(SignInError::Denied) => {
@@ -246,13 +272,7 @@ impl Desk<'_> {
                     ChangeError::Weak(_) | ChangeError::Same => {
                         (StatusCode::UNPROCESSABLE_ENTITY, sentence(&error))
                     }
-                    ChangeError::Store(_) => {
-                        tracing::error!(request = %self.facts.id, error = %Chain(&error), "change a password");
-                        (
-                            StatusCode::INTERNAL_SERVER_ERROR,
-                            "The password could not be kept. Please try again.".into(),
-                        )
-                    }
+                    ChangeError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, UNCHANGED.to_owned()),
                 };
                 self.password_page(status, person, &return_to, Some(&text))
             }
@@ -277,14 +297,24 @@ impl Desk<'_> {
     fn unreachable(&self) -> Answer {
         let text = "Signing in is not possible at the moment, so you are treated as signed out. The pages for everybody \
                     go on. Please try again in a minute: you may still be signed in then.";
-        let mut answer = reply::error(
-            self.facts.id,
-            StatusCode::SERVICE_UNAVAILABLE,
-            "Signing in is not possible now",
-            text,
-        );
-        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("30"));
+        self.unavailable("Signing in is not possible now", text)
+    }
+
+    fn unavailable(&self, title: &str, text: &str) -> Answer {
+        let mut answer = reply::error(self.facts.id, StatusCode::SERVICE_UNAVAILABLE, title, text);
+        reply::retry_after(&mut answer, RETRY);
         answer
+    }
+
+    /// Tells the operator that the store did not answer. One line per visitor would say nothing new while that is known.
+    async fn log(&self, error: &StoreError, doing: &'static str) {
+        let is_known = self.identity.is_reachable().await.is_err();
+        let (request, error) = (self.facts.id, Chain(error));
+        if is_known {
+            tracing::debug!(%request, %error, "{doing}");
+        } else {
+            tracing::error!(%request, %error, "{doing}");
+        }
     }
 
     fn unreadable(&self) -> Answer {

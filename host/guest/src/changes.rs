@@ -1,4 +1,4 @@
-//! What a guest changed besides its tables, made known before its answer leaves.
+//! What a guest changed besides its tables, made known before its answer leaves; and what failed under it, for the log.
 //!
 //! Statements make their own changes known as they commit. Files and purged tags are gathered here and moved
 //! together: at the end of the guest, and before an answer leaves whose guest runs on. Files that belong into a bucket are
@@ -6,9 +6,10 @@
 //! it. Invariant: nothing that was noted is left unmoved, whichever way the guest ends.
 
 use crate::GuestError;
+use http::StatusCode;
 use parking_lot::Mutex;
 use rowhouse_base::{Chain, Subject};
-use rowhouse_data::{Data, MirrorError, MirrorSession};
+use rowhouse_data::{Data, MirrorError, MirrorSession, SqlError};
 use rowhouse_tenant::Tenant;
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
@@ -20,16 +21,29 @@ pub(crate) struct Changes {
     tenant: Arc<Tenant>,
     noted: Mutex<BTreeSet<Subject>>,
     files: OnceLock<Arc<MirrorSession>>,
+    /// The last statement that failed.
+    failed: Mutex<Option<SqlError>>,
 }
 
 impl Changes {
     pub(crate) fn new(data: Arc<Data>, tenant: Arc<Tenant>) -> Arc<Self> {
-        Arc::new(Self { data, tenant, noted: Mutex::default(), files: OnceLock::new() })
+        let (noted, files, failed) = (Mutex::default(), OnceLock::new(), Mutex::default());
+        Arc::new(Self { data, tenant, noted, files, failed })
     }
 
     /// Notes a change that has begun.
     pub(crate) fn note(&self, subject: Subject) {
         self.noted.lock().insert(subject);
+    }
+
+    /// Notes that a statement failed.
+    pub(crate) fn suffered(&self, error: &SqlError) {
+        *self.failed.lock() = Some(error.clone());
+    }
+
+    /// The last statement that failed, where an answer with this status says that the site did.
+    pub(crate) fn cause_of(&self, status: StatusCode) -> Option<SqlError> {
+        if status.is_server_error() { self.failed.lock().clone() } else { None }
     }
 
     /// What the work writes through this is stored with its other changes.
@@ -110,7 +124,7 @@ impl Drop for Changes {
             return;
         }
         let (data, tenant) = (Arc::clone(&self.data), Arc::clone(&self.tenant));
-        let left = Self { data, tenant, noted: Mutex::new(noted), files };
+        let left = Self { data, tenant, noted: Mutex::new(noted), files, failed: Mutex::default() };
         let _until_it_ends = rowhouse_base::tasks::spawn("guest-changes", async move {
             if let Err(error) = left.settle().await {
                 tracing::error!(tenant = %left.tenant.name, %error, "store what a guest wrote that nobody waits for");

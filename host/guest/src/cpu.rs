@@ -7,9 +7,10 @@
 //! when nothing else does ([`BackLane`]), so that short requests of others always find a free core; a tenant that
 //! used much lately while others are at work begins there.
 
+use crate::nudge::Nudges;
 use futures_util::future::Either;
 use rowhouse_base::Share;
-use rowhouse_base::tasks::{monotonic, run_when_idle, thread_cpu};
+use rowhouse_base::tasks::{give_way, monotonic, run_when_idle, thread_cpu};
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
@@ -159,6 +160,7 @@ impl<F: Future + Unpin> Future for Metered<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        give_way();
         self.meter.begin_poll();
         let polled = Pin::new(&mut self.inner).poll(cx);
         self.meter.end_poll();
@@ -169,6 +171,7 @@ impl<F: Future + Unpin> Future for Metered<F> {
 /// Threads for guests that compute for long: they give way to every other one.
 pub(crate) struct BackLane {
     runtime: Option<Runtime>,
+    nudges: Nudges,
 }
 
 impl BackLane {
@@ -180,7 +183,7 @@ impl BackLane {
             .enable_all()
             .on_thread_start(run_when_idle)
             .build()?;
-        Ok(Self { runtime: Some(runtime) })
+        Ok(Self { runtime: Some(runtime), nudges: Nudges::start()? })
     }
 
     /// Drives a guest: in the caller's task at first, in the back lane once it has used more CPU time
@@ -220,6 +223,7 @@ impl BackLane {
         F: Future + Send + Unpin + 'static,
         F::Output: Send + 'static,
     {
+        let _nudging = self.nudges.guard();
         let handle = self.runtime.as_ref()?.spawn(running);
         let mut task = AbortOnDrop(handle);
         match (&mut task.0).await {

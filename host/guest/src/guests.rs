@@ -18,6 +18,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http_body_util::BodyExt;
 use rowhouse_base::Limits;
+use rowhouse_base::id::RequestId;
 use rowhouse_data::Data;
 use rowhouse_tenant::Tenant;
 use std::future::Future;
@@ -31,6 +32,9 @@ use wasmtime::Store;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 
 mod prepare;
+
+/// A request waits this long for a module that is being compiled: some of the largest take longer, most none of it.
+const COMPILING: Duration = Duration::from_secs(10);
 
 /// Runs guests. One per process.
 pub struct Guests {
@@ -115,8 +119,15 @@ impl Guests {
     /// # Errors
     /// [`GuestError`] says whether a limit, the guest, the load or the host is the cause.
     pub async fn handle(&self, call: Call) -> Result<Reply, GuestError> {
-        let release = call.tenant.release.as_ref().ok_or(GuestError::NoRelease)?;
-        let module = self.modules.get(&release.digest).ok_or(GuestError::NotReady(release.digest))?;
+        let digest = call.tenant.release.as_ref().ok_or(GuestError::NoRelease)?.digest;
+        let module = match self.modules.get(&digest) {
+            Some(module) => module,
+            // Boxed: it is nearly always there.
+            None => {
+                let soon = Box::pin(self.modules.get_soon(&digest, COMPILING)).await;
+                soon.ok_or(GuestError::NotReady(digest))?
+            }
+        };
         match &module.handler {
             Handler::Fast(_) => self.handle_fast(module, call).await,
             Handler::Http02(_) | Handler::Http03(_) => self.handle_http(module, call).await,
@@ -124,7 +135,7 @@ impl Guests {
     }
 
     async fn handle_fast(&self, module: Arc<Module>, call: Call) -> Result<Reply, GuestError> {
-        let Call { tenant, visitor, trace, request } = call;
+        let Call { id, tenant, visitor, trace, request } = call;
         let limits = Arc::clone(&tenant.limits);
         let (parts, body) = request.into_parts();
         // The body is read before a place is taken: a slow visitor must not hold one.
@@ -132,7 +143,7 @@ impl Guests {
         let running = self.enter(&tenant).await?;
         let stores = &module.machine.stores;
         let changes = stores.changes(&tenant);
-        let errand = errand(&tenant, &visitor, trace.as_ref(), &changes);
+        let errand = errand(id, &tenant, &visitor, trace.as_ref(), &changes);
         let begun = match self.warm.take(&tenant, trace.as_ref()) {
             Some(Kept::Fast(mut instance)) => {
                 stores.renew(&mut instance.store, errand).await;
@@ -154,17 +165,17 @@ impl Guests {
             warm.keep(&tenant, trace, Kept::Fast(instance));
             Ok(answer)
         });
-        let (response, usage) = self.limited(meter, wall, running, Some(changes), work).await?;
-        Ok(Reply { response, usage: Some(usage) })
+        let (response, usage) = self.limited(meter, wall, running, Some(Arc::clone(&changes)), work).await?;
+        Ok(Reply { cause: changes.cause_of(response.status()), response, usage: Some(usage) })
     }
 
     async fn handle_http(&self, module: Arc<Module>, call: Call) -> Result<Reply, GuestError> {
-        let Call { tenant, visitor, trace, request } = call;
+        let Call { id, tenant, visitor, trace, request } = call;
         let limits = Arc::clone(&tenant.limits);
         let running = self.enter(&tenant).await?;
         let stores = &module.machine.stores;
         let changes = stores.changes(&tenant);
-        let errand = errand(&tenant, &visitor, trace.as_ref(), &changes);
+        let errand = errand(id, &tenant, &visitor, trace.as_ref(), &changes);
         let begun = match self.warm.take(&tenant, trace.as_ref()) {
             Some(Kept::Http02(mut instance)) => {
                 stores.renew(&mut instance.store, errand).await;
@@ -197,7 +208,7 @@ impl Guests {
         });
         let guest = Box::pin(self.limited(meter, wall, running, Some(Arc::clone(&changes)), work));
         let (response, usage) = streamed::answer(guest, answer, &changes, &limits).await?;
-        Ok(Reply { response, usage })
+        Ok(Reply { cause: changes.cause_of(response.status()), response, usage })
     }
 
     async fn enter(&self, tenant: &Tenant) -> Result<Running, GuestError> {
@@ -249,6 +260,7 @@ async fn within<F: Future>(wall: Duration, work: F) -> Option<F::Output> {
 }
 
 fn errand(
+    id: RequestId,
     tenant: &Arc<Tenant>,
     visitor: &crate::Visitor,
     trace: Option<&Arc<Trace>>,
@@ -256,6 +268,7 @@ fn errand(
 ) -> Errand {
     Errand {
         tenant: Arc::clone(tenant),
+        request: Some(id),
         user: visitor.user.clone(),
         trace: trace.map(Arc::clone),
         changes: Arc::clone(changes),

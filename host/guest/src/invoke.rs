@@ -12,6 +12,8 @@ pub(crate) mod streamed;
 
 use crate::store::GuestState;
 use crate::{GuestError, RequestBody, ResponseBody, Trace, Visitor};
+use rowhouse_base::id::RequestId;
+use rowhouse_data::SqlError;
 use rowhouse_tenant::Tenant;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +21,8 @@ use wasmtime::Store;
 
 /// A request for a tenant's guest. The path of `request` is within the site: the base path is taken off.
 pub struct Call {
+    /// By which the log tells of it.
+    pub id: RequestId,
     /// Whose site.
     pub tenant: Arc<Tenant>,
     /// Who looks, and from where.
@@ -36,6 +40,8 @@ pub struct Reply {
     pub response: http::Response<ResponseBody>,
     /// What it took; none while the body is still streaming.
     pub usage: Option<Usage>,
+    /// The last statement that failed, where the guest answers that it failed itself (5xx).
+    pub cause: Option<SqlError>,
 }
 
 /// What a guest used.

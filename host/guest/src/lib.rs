@@ -19,6 +19,7 @@ mod linker;
 mod log;
 mod machine;
 mod module;
+mod nudge;
 mod store;
 mod trace;
 mod warm;

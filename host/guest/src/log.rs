@@ -1,8 +1,10 @@
-//! A guest's standard output and error as log lines with the tenant's name, within a quota per request.
+//! A guest's standard output and error as log lines with the tenant's name and the request's number, within a quota
+//! per request.
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use rowhouse_base::TenantName;
+use rowhouse_base::id::RequestId;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,20 +22,23 @@ pub(crate) struct GuestLog(Arc<Mutex<Inner>>);
 
 struct Inner {
     tenant: TenantName,
+    /// None for work that no visitor asked for.
+    request: Option<RequestId>,
     left: usize,
     line: Vec<u8>,
 }
 
 impl GuestLog {
-    pub(crate) fn new(tenant: TenantName, quota: u32) -> Self {
+    pub(crate) fn new(tenant: TenantName, request: Option<RequestId>, quota: u32) -> Self {
         let left = usize::try_from(quota).unwrap_or(usize::MAX);
-        Self(Arc::new(Mutex::new(Inner { tenant, left, line: Vec::new() })))
+        Self(Arc::new(Mutex::new(Inner { tenant, request, left, line: Vec::new() })))
     }
 
     /// A new request's quota. What the last one left of a line is written first.
-    pub(crate) fn refill(&self, quota: u32) {
+    pub(crate) fn refill(&self, request: Option<RequestId>, quota: u32) {
         let mut inner = self.0.lock();
         inner.flush();
+        inner.request = request;
         inner.left = usize::try_from(quota).unwrap_or(usize::MAX);
     }
 
@@ -54,7 +59,8 @@ impl GuestLog {
         }
         if inner.left == 0 {
             inner.flush();
-            tracing::warn!(tenant = %inner.tenant, "the guest's log quota for this request is used up");
+            let request = inner.request.map(tracing::field::display);
+            tracing::warn!(request, tenant = %inner.tenant, "the guest's log quota for this request is used up");
         }
     }
 }
@@ -64,7 +70,8 @@ impl Inner {
         if !self.line.is_empty() {
             let text = String::from_utf8_lossy(&self.line);
             // Debug form: a guest must not be able to forge lines with control characters.
-            tracing::info!(target: "guest", tenant = %self.tenant, line = ?text);
+            let request = self.request.map(tracing::field::display);
+            tracing::info!(target: "guest", request, tenant = %self.tenant, line = ?text);
             self.line.clear();
         }
     }

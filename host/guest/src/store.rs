@@ -9,7 +9,7 @@ use crate::limiter::MemoryLimiter;
 use crate::log::GuestLog;
 use crate::trace::Trace;
 use crate::{GuestError, LimitHit};
-use rowhouse_base::id::UserId;
+use rowhouse_base::id::{RequestId, UserId};
 use rowhouse_base::{Limits, Shares};
 use rowhouse_data::{Data, Mirror, MirrorSession, TenantDb};
 use rowhouse_tenant::Tenant;
@@ -66,6 +66,8 @@ pub(crate) struct Scope {
 /// For whom a guest works.
 pub(crate) struct Errand {
     pub(crate) tenant: Arc<Tenant>,
+    /// None for work that no visitor asked for.
+    pub(crate) request: Option<RequestId>,
     pub(crate) user: Option<SignedInUser>,
     /// What the answer is made from, where somebody wants to know.
     pub(crate) trace: Option<Arc<Trace>>,
@@ -105,7 +107,7 @@ impl StoreMaker {
         with_files: bool,
     ) -> Result<Store<GuestState>, GuestError> {
         let tenant = &Arc::clone(&errand.tenant);
-        let (mut wasi, log) = sandbox_of(tenant);
+        let (mut wasi, log) = sandbox_of(tenant, errand.request);
         let mut files = None;
         if with_files {
             let folder = Box::pin(self.data.files(tenant)).await.map_err(|error| host_error(&error))?;
@@ -134,7 +136,7 @@ impl StoreMaker {
             files.renew(session, &errand);
         }
         if let Some(log) = &state.log {
-            log.refill(errand.tenant.limits.log_bytes);
+            log.refill(errand.request, errand.tenant.limits.log_bytes);
         }
         state.outgoing.begin(&errand.tenant);
         let (scope, meter) = self.scope(errand);
@@ -156,7 +158,7 @@ impl StoreMaker {
     }
 
     fn scope(&self, errand: Errand) -> (Scope, Arc<Meter>) {
-        let Errand { tenant, user, trace, changes } = errand;
+        let Errand { tenant, user, trace, changes, .. } = errand;
         let share = self.shares.of(tenant.id);
         let mut db = self.data.open(&tenant).billed_to(Arc::clone(&share));
         if let Some(trace) = &trace {
@@ -218,8 +220,8 @@ fn sandbox() -> wasmtime_wasi::WasiCtxBuilder {
     wasi
 }
 
-fn sandbox_of(tenant: &Tenant) -> (wasmtime_wasi::WasiCtxBuilder, GuestLog) {
-    let log = GuestLog::new(tenant.name.clone(), tenant.limits.log_bytes);
+fn sandbox_of(tenant: &Tenant, request: Option<RequestId>) -> (wasmtime_wasi::WasiCtxBuilder, GuestLog) {
+    let log = GuestLog::new(tenant.name.clone(), request, tenant.limits.log_bytes);
     let mut wasi = sandbox();
     wasi.stdout(log.clone()).stderr(log.clone());
     (wasi, log)

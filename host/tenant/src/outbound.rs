@@ -27,7 +27,7 @@ pub enum InvalidOutbound {
     #[error("read the outbound host")]
     Host(#[from] hostname::InvalidHostname),
     /// The port is malformed.
-    #[error("`{0}` is not a port: a number from 1 to 65535")]
+    #[error("`{0}` is not a port: a number from 1 to 65535, after a host that is written without `http://`")]
     Port(String),
     /// A wildcard directly below a top-level name stands for half the internet.
     #[error("`*.{0}` is too wide: a wildcard needs at least two labels, such as `*.club.example`")]

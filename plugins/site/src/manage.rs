@@ -86,6 +86,11 @@ impl Panel {
         self.frame.urls.to(path)
     }
 
+    /// The host's page for it, coming back here.
+    fn password(&self) -> rowhouse_sdk::Link {
+        self.to("/-/password").query("return-to", self.to("/manage"))
+    }
+
     /// The sections: folder, label, and a number that asks for attention.
     fn sections(&self) -> Vec<(&'static str, &'static str, i64)> {
         let mut sections = vec![

@@ -8,19 +8,22 @@
 use pulldown_cmark::{CowStr, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd, html};
 use rowhouse_sdk::Urls;
 
-/// Renders a text. Headings begin at the second level: the first is the page's title.
+/// Renders a text. Its highest headings are of the second level, whichever it begins with: the first level is
+/// the page's title, and a skipped one would mislead whoever goes from heading to heading.
 pub(crate) fn render(text: &str, urls: &Urls) -> String {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
     let mut out = String::with_capacity(text.len() * 2);
     // Whether each open link was kept; images that became links are closed as links.
     let mut links: Vec<bool> = Vec::new();
-    let events = Parser::new_ext(text, options).filter_map(|event| match event {
+    let parsed: Vec<Event<'_>> = Parser::new_ext(text, options).collect();
+    let top = top_level(&parsed);
+    let events = parsed.into_iter().filter_map(|event| match event {
         Event::Html(raw) | Event::InlineHtml(raw) => Some(Event::Text(raw)),
         Event::Start(Tag::Heading { level, id: _, classes: _, attrs: _ }) => {
-            let level = lower(level);
+            let level = below_title(level, top);
             Some(Event::Start(Tag::Heading { level, id: None, classes: Vec::new(), attrs: Vec::new() }))
         }
-        Event::End(TagEnd::Heading(level)) => Some(Event::End(TagEnd::Heading(lower(level)))),
+        Event::End(TagEnd::Heading(level)) => Some(Event::End(TagEnd::Heading(below_title(level, top)))),
         Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
             let target = target(link_type, &dest_url, urls);
             links.push(target.is_some());
@@ -46,14 +49,23 @@ pub(crate) fn render(text: &str, urls: &Urls) -> String {
     out
 }
 
-/// One level down, so that a text's own headings stand below the page's title.
-fn lower(level: HeadingLevel) -> HeadingLevel {
-    match level {
-        HeadingLevel::H1 => HeadingLevel::H2,
-        HeadingLevel::H2 => HeadingLevel::H3,
-        HeadingLevel::H3 => HeadingLevel::H4,
-        HeadingLevel::H4 => HeadingLevel::H5,
-        HeadingLevel::H5 | HeadingLevel::H6 => HeadingLevel::H6,
+/// The level of the highest heading in the text, from 1; the first where there is none.
+fn top_level(events: &[Event<'_>]) -> usize {
+    let levels = events.iter().filter_map(|event| match event {
+        Event::Start(Tag::Heading { level, .. }) => Some(*level as usize),
+        _ => None,
+    });
+    levels.min().unwrap_or(1)
+}
+
+/// Moves headings so that those of level `top` become the second level.
+fn below_title(level: HeadingLevel, top: usize) -> HeadingLevel {
+    match (level as usize).saturating_sub(top) {
+        0 => HeadingLevel::H2,
+        1 => HeadingLevel::H3,
+        2 => HeadingLevel::H4,
+        3 => HeadingLevel::H5,
+        _ => HeadingLevel::H6,
     }
 }
 
@@ -173,6 +185,8 @@ mod tests {
         let page = html(r#"[x](https://example.org/"onmouseover="alert(1) "a\"b")"#);
         assert!(!page.contains("\"onmouseover"), "{page}");
         assert!(html("# Top\n\n## Next").contains("<h2>Top</h2>\n<h3>Next</h3>"));
+        assert!(html("## Top\n\n### Next").contains("<h2>Top</h2>\n<h3>Next</h3>"));
+        assert!(html("### Late\n\n# Top").contains("<h4>Late</h4>\n<h2>Top</h2>"));
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub enum Error {
         /// Where the sign-in page is.
         location: String,
     },
-    /// 503 with Retry-After where the database was busy, 500 otherwise.
+    /// 503 with Retry-After where the database was busy, away or too slow, 500 otherwise.
     #[error("a statement failed")]
     Sql(#[from] SqlError),
     /// 500: a template failed.
@@ -49,7 +49,7 @@ impl Error {
             Self::BadRequest(_) => 400,
             Self::Forbidden => 403,
             Self::SignIn { .. } => 303,
-            Self::Sql(error) if error.is_retryable() => 503,
+            Self::Sql(error) if error.is_passing() => 503,
             Self::Sql(_) | Self::Template(_) | Self::Internal(_) => 500,
         }
     }
@@ -62,7 +62,7 @@ impl Error {
             Self::BadRequest(text) => text,
             Self::Forbidden => "You are signed in, but your account has no access to this page.",
             Self::SignIn { .. } => "Please sign in.",
-            Self::Sql(error) if error.is_retryable() => "The site is busy. Please try again in a moment.",
+            Self::Sql(error) if error.is_passing() => "The site is busy. Please try again in a moment.",
             Self::Sql(_) | Self::Template(_) | Self::Internal(_) => "Something went wrong on our side.",
         }
     }

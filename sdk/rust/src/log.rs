@@ -1,6 +1,6 @@
 //! Lines for the operator's log, through standard error.
 //!
-//! The host adds tenant, request id and release. Nothing written here reaches a visitor. Called by
+//! The host adds tenant and request id. Nothing written here reaches a visitor. Called by
 //! sites and by the SDK where it answers 500.
 
 /// Writes one line.

@@ -212,9 +212,10 @@ impl Cache {
     ) -> Option<(Arc<Page>, Arc<Index>)> {
         let account = self.account(&request.asked.site);
         let longest = self.config.max_page_bytes.saturating_add(FORM_BYTES);
+        let ahead = second.clock_ahead();
         let fits = |value: &Bytes| u64::try_from(value.len()).is_ok_and(|length| length <= longest);
         let value = second.get(&primary.key(PAGE_KEY, 0, "")).await.filter(fits)?;
-        let index = match read(&value, primary, "", request.hash, &account)? {
+        let index = match read(&value, primary, "", request.hash, &account, ahead)? {
             Read::Page(page, index) => {
                 let index = Arc::new(index);
                 need.index = Some(Arc::clone(&index));
@@ -225,7 +226,7 @@ impl Cache {
         need.index = Some(Arc::clone(&index));
         let vary_key = index.vary.key(request.asked.headers);
         let value = second.get(&primary.key(VARIANT_KEY, index.epoch, &vary_key)).await.filter(fits)?;
-        match read(&value, primary, &vary_key, request.hash, &account)? {
+        match read(&value, primary, &vary_key, request.hash, &account, ahead)? {
             Read::Page(page, _no_index) => Some((page, index)),
             Read::Index(_) => None,
         }

@@ -7,6 +7,8 @@ mod redis_server;
 use redis_server::{RedisServer, Shared, ask, cluster, until};
 use rowhouse_cache::{Leased, RedisLevel, RedisLevelSettings, SecondLevel as _};
 use rowhouse_redis::{RedisNamespace, RedisUrl};
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 /// Nothing here runs out while a test runs.
@@ -59,6 +61,7 @@ async fn values_come_back_until_they_are_removed_or_run_out() {
     until_written(&one, 3).await;
     until("it runs out", async || two.get(&[1; 32]).await.is_none()).await;
     assert_eq!(two.get(&[2; 32]).await.as_deref(), Some(&b""[..]));
+    assert!((-60_000_000..60_000_000).contains(&one.clock_ahead()), "its clock is this machine's");
     one.remove(KEY);
     until_written(&one, 4).await;
     assert_eq!(two.get(&KEY).await, None);
@@ -91,6 +94,24 @@ async fn a_lease_is_one_servers_until_it_is_given_back_or_runs_out() {
     one.release(short);
     until_written(&one, written + 1).await;
     assert_eq!(one.lease(&short, LONG).await, Leased::Others);
+}
+
+#[tokio::test]
+async fn a_lease_whose_asker_left_is_given_back() {
+    let shared = Shared::new();
+    let url = format!("redis://127.0.0.1:{}", Shared::PORT);
+    let (one, two) = (level(&url, &shared.namespace, patient()), level(&url, &shared.namespace, patient()));
+    until_up(&one).await;
+    until_up(&two).await;
+    for number in 0..20 {
+        let key = [number; 32];
+        let mut asked = one.lease(&key, LONG);
+        let is_answered = poll_fn(|cx| Poll::Ready(asked.as_mut().poll(cx).is_ready())).await;
+        assert!(!is_answered, "it leaves before there can be an answer");
+        drop(asked);
+        until("it is given back", async || two.lease(&key, LONG).await == Leased::Mine).await;
+        two.release(key);
+    }
 }
 
 #[tokio::test]

@@ -118,6 +118,16 @@ impl Guests {
         self.modules.get(digest).is_some()
     }
 
+    /// A release is going to be ready: requests for it wait for a moment.
+    pub fn expect(&self, digest: &Digest) {
+        self.modules.expect(*digest);
+    }
+
+    /// It is not, for now: requests for it are refused at once.
+    pub fn give_up(&self, digest: &Digest) {
+        self.modules.give_up(digest);
+    }
+
     /// Makes a release ready from compiled code on disk. False where there is none.
     pub async fn load_cached(self: &Arc<Self>, digest: Digest) -> bool {
         if self.is_ready(&digest) {
@@ -206,8 +216,13 @@ impl Guests {
         roomy.limits = Arc::new(limits.clone());
         let stores = &module.machine.stores;
         let changes = stores.changes(tenant);
-        let errand =
-            Errand { tenant: Arc::new(roomy), user: None, trace: None, changes: Arc::clone(&changes) };
+        let errand = Errand {
+            tenant: Arc::new(roomy),
+            request: None,
+            user: None,
+            trace: None,
+            changes: Arc::clone(&changes),
+        };
         let mut store = stores.for_tenant(errand, module.uses_files).await?;
         let meter = Arc::clone(&store.data().meter);
         let (from, to) = (from.map(str::to_owned), to.to_owned());

@@ -129,9 +129,19 @@ impl QuotaView<'_> {
         }
     }
 
+    /// What is at a path, none where there is nothing.
+    async fn found_at(
+        &mut self,
+        fd: &Fd,
+        flags: types::PathFlags,
+        path: &str,
+    ) -> Option<types::DescriptorStat> {
+        self.inner.stat_at(Resource::new_borrow(fd.rep()), flags, path.to_owned()).await.ok()
+    }
+
     /// Size of the file at a path, none where there is no file.
     async fn size_at(&mut self, fd: &Fd, flags: types::PathFlags, path: &str) -> Option<u64> {
-        let found = self.inner.stat_at(Resource::new_borrow(fd.rep()), flags, path.to_owned()).await.ok()?;
+        let found = self.found_at(fd, flags, path).await?;
         Some(if found.type_ == types::DescriptorType::RegularFile { found.size } else { 0 })
     }
 
@@ -173,16 +183,21 @@ impl QuotaView<'_> {
         opened
     }
 
+    /// Makes a folder, unless it would be one too many.
+    async fn create_directory_counted(&mut self, fd: Fd, path: String) -> FsResult<()> {
+        self.charge_entry()?;
+        self.inner.create_directory_at(fd, path).await
+    }
+
     /// Removes a file and gives back what it took.
     async fn unlink_counted(&mut self, fd: Fd, path: String) -> FsResult<()> {
-        let found =
-            self.inner.stat_at(Resource::new_borrow(fd.rep()), types::PathFlags::empty(), path.clone()).await;
+        let found = self.found_at(&fd, types::PathFlags::empty(), &path).await;
         self.writes();
         self.inner.unlink_file_at(fd, path).await?;
         let meter = self.meter()?;
         meter.remove_file();
         // The bytes go with the last name only.
-        if let Ok(found) = found
+        if let Some(found) = found
             && found.link_count <= 1
         {
             meter.shrink(found.size);
@@ -293,10 +308,7 @@ impl HostDescriptor for QuotaView<'_> {
     async fn create_directory_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
         match self.current().await? {
             Some(session) => self.create_directory_mirrored(session, fd, path).await,
-            None => {
-                self.charge_entry()?;
-                self.inner.create_directory_at(fd, path).await
-            }
+            None => self.create_directory_counted(fd, path).await,
         }
     }
 

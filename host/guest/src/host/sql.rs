@@ -18,6 +18,16 @@ fn as_cursor(handle: &Resource<wit::Cursor>) -> Resource<data::Cursor> {
     Resource::new_borrow(handle.rep())
 }
 
+impl GuestState {
+    /// What the guest learns of a failure. Should it answer that it failed itself, the log says why.
+    fn failed(&mut self, error: SqlError) -> wit::Error {
+        if let Ok(scope) = self.scope() {
+            scope.changes.suffered(&error);
+        }
+        error_out(error)
+    }
+}
+
 impl wit::Host for GuestState {
     fn current_dialect(&mut self) -> wasmtime::Result<wit::Dialect> {
         Ok(match self.scope()?.db.dialect() {
@@ -29,17 +39,17 @@ impl wit::Host for GuestState {
 
     async fn query(&mut self, text: String, params: Vec<wit::Value>) -> Answer<wit::Rows> {
         let rows = self.scope()?.db.query(&text, values_in(params)).await;
-        Ok(rows.map(rows_out).map_err(error_out))
+        Ok(rows.map(rows_out).map_err(|error| self.failed(error)))
     }
 
     async fn query_packed(&mut self, text: String, params: Vec<wit::Value>) -> Answer<Vec<u8>> {
         let packed = self.scope()?.db.query_packed(&text, values_in(params)).await;
-        Ok(packed.map_err(error_out))
+        Ok(packed.map_err(|error| self.failed(error)))
     }
 
     async fn execute(&mut self, text: String, params: Vec<wit::Value>) -> Answer<wit::Outcome> {
         let outcome = self.scope()?.db.execute(&text, values_in(params)).await;
-        Ok(outcome.map(outcome_out).map_err(error_out))
+        Ok(outcome.map(outcome_out).map_err(|error| self.failed(error)))
     }
 
     async fn batch(&mut self, statements: Vec<wit::Statement>) -> Answer<Vec<wit::Outcome>> {
@@ -48,13 +58,14 @@ impl wit::Host for GuestState {
             .map(|one| data::Statement { text: one.text, params: values_in(one.params) })
             .collect();
         let outcomes = self.scope()?.db.batch(statements).await;
-        Ok(outcomes.map(|all| all.into_iter().map(outcome_out).collect()).map_err(error_out))
+        let outcomes = outcomes.map(|all| all.into_iter().map(outcome_out).collect());
+        Ok(outcomes.map_err(|error| self.failed(error)))
     }
 
     async fn open(&mut self, text: String, params: Vec<wit::Value>) -> Answer<Resource<wit::Cursor>> {
         match self.scope()?.db.open_cursor(&text, values_in(params)).await {
             Ok(cursor) => Ok(Ok(Resource::new_own(self.table.push(cursor)?.rep()))),
-            Err(error) => Ok(Err(error_out(error))),
+            Err(error) => Ok(Err(self.failed(error))),
         }
     }
 
@@ -65,7 +76,7 @@ impl wit::Host for GuestState {
         };
         match self.scope()?.db.begin(mode).await {
             Ok(transaction) => Ok(Ok(Resource::new_own(self.table.push(transaction)?.rep()))),
-            Err(error) => Ok(Err(error_out(error))),
+            Err(error) => Ok(Err(self.failed(error))),
         }
     }
 }
@@ -73,7 +84,8 @@ impl wit::Host for GuestState {
 impl wit::HostCursor for GuestState {
     async fn next(&mut self, handle: Resource<wit::Cursor>, max: u32) -> Answer<Vec<u8>> {
         let cursor = self.table.get_mut(&as_cursor(&handle))?;
-        Ok(cursor.next(max).await.map_err(error_out))
+        let page = cursor.next(max).await;
+        Ok(page.map_err(|error| self.failed(error)))
     }
 
     async fn drop(&mut self, handle: Resource<wit::Cursor>) -> wasmtime::Result<()> {
@@ -90,7 +102,8 @@ impl wit::HostTransaction for GuestState {
         params: Vec<wit::Value>,
     ) -> Answer<wit::Rows> {
         let transaction = self.table.get_mut(&as_transaction(&handle))?;
-        Ok(transaction.query(&text, values_in(params)).await.map(rows_out).map_err(error_out))
+        let rows = transaction.query(&text, values_in(params)).await;
+        Ok(rows.map(rows_out).map_err(|error| self.failed(error)))
     }
 
     async fn query_packed(
@@ -100,7 +113,8 @@ impl wit::HostTransaction for GuestState {
         params: Vec<wit::Value>,
     ) -> Answer<Vec<u8>> {
         let transaction = self.table.get_mut(&as_transaction(&handle))?;
-        Ok(transaction.query_packed(&text, values_in(params)).await.map_err(error_out))
+        let packed = transaction.query_packed(&text, values_in(params)).await;
+        Ok(packed.map_err(|error| self.failed(error)))
     }
 
     async fn execute(
@@ -110,17 +124,20 @@ impl wit::HostTransaction for GuestState {
         params: Vec<wit::Value>,
     ) -> Answer<wit::Outcome> {
         let transaction = self.table.get_mut(&as_transaction(&handle))?;
-        Ok(transaction.execute(&text, values_in(params)).await.map(outcome_out).map_err(error_out))
+        let outcome = transaction.execute(&text, values_in(params)).await;
+        Ok(outcome.map(outcome_out).map_err(|error| self.failed(error)))
     }
 
     async fn commit(&mut self, handle: Resource<wit::Transaction>) -> Answer<()> {
         let transaction = self.table.get_mut(&as_transaction(&handle))?;
-        Ok(transaction.commit().await.map_err(error_out))
+        let done = transaction.commit().await;
+        Ok(done.map_err(|error| self.failed(error)))
     }
 
     async fn rollback(&mut self, handle: Resource<wit::Transaction>) -> Answer<()> {
         let transaction = self.table.get_mut(&as_transaction(&handle))?;
-        Ok(transaction.rollback().await.map_err(error_out))
+        let done = transaction.rollback().await;
+        Ok(done.map_err(|error| self.failed(error)))
     }
 
     async fn drop(&mut self, handle: Resource<wit::Transaction>) -> wasmtime::Result<()> {

@@ -82,7 +82,8 @@ impl CompiledStore {
         }
     }
 
-    /// Compiles on threads of low priority, keeps the code on disk and loads it. Blocks the caller.
+    /// Compiles on threads of low priority, keeps the code on disk and loads it. Blocks the caller. Where the disk
+    /// has no room the code is made once more, in memory alone: a release must not wait for a disk.
     pub(crate) fn compile(
         &self,
         engine: &Engine,
@@ -90,19 +91,49 @@ impl CompiledStore {
         bytes: &[u8],
     ) -> wasmtime::Result<Component> {
         let code = self.threads.install(|| engine.precompile_component(bytes))?;
-        if let Err(error) = self.keep(digest, &code) {
-            return Err(wasmtime::format_err!("keep the compiled code in {}: {error}", self.dir.display()));
-        }
-        Self::read(engine, &self.path(digest))
+        let Err(error) = self.keep(digest, &code) else {
+            return Self::read(engine, &self.path(digest));
+        };
+        tracing::error!(%digest, folder = %self.dir.display(), %error, "compiled code can't be kept: each start compiles anew");
+        // Loading what was just made would be one more promise to the compiler, for a disk that is full.
+        self.threads.install(|| Component::new(engine, bytes))
     }
 
     fn keep(&self, digest: &Digest, code: &[u8]) -> io::Result<()> {
         let target = self.path(digest);
         let draft = target.with_extension(format!("{}.draft", std::process::id()));
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-        file.write_all(code)?;
-        file.sync_all()?;
-        fs::rename(&draft, &target)?;
+        let kept = Self::write(&draft, code).and_then(|()| fs::rename(&draft, &target));
+        if kept.is_err() {
+            // It would take the room that there isn't.
+            let _ = fs::remove_file(&draft);
+        }
+        kept?;
         File::open(&self.dir)?.sync_all()
+    }
+
+    fn write(draft: &Path, code: &[u8]) -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(draft)?;
+        file.write_all(code)?;
+        file.sync_all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_that_cannot_be_kept_is_loaded_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::default();
+        let threads = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
+        let store = CompiledStore::open(&engine, folder.path(), threads).unwrap();
+        let digest = Digest::of(b"(component)");
+        // Where the file would be there is a folder: not even root can put a file in its place.
+        fs::create_dir_all(store.path(&digest).join("in-the-way")).unwrap();
+        let code = wat::parse_str("(component)").unwrap();
+        store.compile(&engine, &digest, &code).unwrap();
+        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().flatten().map(|entry| entry.path()).collect();
+        assert_eq!(left, [store.path(&digest)], "no draft is left");
     }
 }

@@ -44,10 +44,25 @@ impl SqlError {
         matches!(self, Self::Conflict(_) | Self::Limit(Limit::Connections))
     }
 
+    /// Whether nothing is wrong with the statement: the database was busy, away or too slow just now. What was written
+    /// may be there all the same, so only a visitor should try again.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Limit(Limit::Time) => true,
+            Self::Other(error) => error.sqlstate.as_deref().is_some_and(is_of_server),
+            other => other.is_retryable(),
+        }
+    }
+
     /// Whether the write was refused because a value exists already.
     pub fn is_unique_violation(&self) -> bool {
         matches!(self, Self::Constraint(violation) if violation.kind == Constraint::Unique)
     }
+}
+
+/// SQLSTATE classes that speak of the server: no connection, no resources, an operator's intervention.
+fn is_of_server(sqlstate: &str) -> bool {
+    ["08", "53", "57"].iter().any(|class| sqlstate.starts_with(class))
 }
 
 /// Which kind of constraint refused a write.
@@ -109,4 +124,32 @@ pub enum Limit {
     /// The statement's text, nesting or number of parameters is too large.
     #[error("complexity")]
     Complexity,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_is_away_is_no_fault_of_the_statement() {
+        let other = |sqlstate: Option<&str>| {
+            SqlError::Other(EngineError { sqlstate: sqlstate.map(str::to_owned), message: String::new() })
+        };
+        for error in [
+            other(Some("08001")),
+            other(Some("08006")),
+            other(Some("53300")),
+            other(Some("57P03")),
+            SqlError::Limit(Limit::Time),
+            SqlError::Limit(Limit::Connections),
+            SqlError::Conflict(String::new()),
+        ] {
+            assert!(error.is_passing(), "{error:?}");
+            assert_eq!(crate::error::Error::Sql(error).status(), 503);
+        }
+        for error in [other(None), other(Some("22012")), SqlError::Limit(Limit::Rows), SqlError::Closed] {
+            assert!(!error.is_passing() && !error.is_retryable(), "{error:?}");
+        }
+        assert!(!other(Some("08006")).is_retryable(), "it may have been done");
+    }
 }

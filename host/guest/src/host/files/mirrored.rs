@@ -114,8 +114,7 @@ impl QuotaView<'_> {
         session.fits(&at).map_err(|error| self.failed(&session, &error))?;
         let _alone = session.changing(Needs::Nothing).await.map_err(|error| self.failed(&session, &error))?;
         session.note(&at);
-        self.charge_entry()?;
-        self.inner.create_directory_at(fd, path).await
+        self.create_directory_counted(fd, path).await
     }
 
     pub(super) async fn rename_mirrored(
