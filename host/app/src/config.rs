@@ -14,7 +14,7 @@ use rowhouse_base::{DataServerName, Hostname, Limits, Network};
 use rowhouse_control::{ControlUrl, SingleWish};
 use rowhouse_data::DataServer;
 use rowhouse_redis::{RedisNamespace, RedisUrl};
-use std::net::SocketAddr;
+use std::net::{AddrParseError, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -258,6 +258,13 @@ impl Config {
         reader.take_secret("redis", "url", &mut self.redis_url, reader::redis_url);
         reader.take("redis", "namespace", &mut self.redis_namespace, reader::redis_namespace);
     }
+}
+
+/// An address and a port. The standard library's own words name no example, and a host name is what many try first.
+pub(crate) fn listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|error: AddrParseError| {
+        format!("{error}: give an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080")
+    })
 }
 
 /// The title of a site, as the control plane takes it: what is wrong should be said before anything starts.

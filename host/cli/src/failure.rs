@@ -95,6 +95,10 @@ impl Problem {
 
 impl Refusal {
     fn headline(&self) -> String {
+        // The document's text may point at its own list, which is printed below and has no name there.
+        if !self.problem.errors.is_empty() {
+            return "the server refused what was given:".to_owned();
+        }
         let text = [&self.problem.detail, &self.problem.title].into_iter().find(|text| !text.is_empty());
         text.cloned().unwrap_or_else(|| format!("the server answered with status {}", self.status))
     }
@@ -188,8 +192,6 @@ fn unreachable_hint(url: &str, source: &ureq::Error) -> String {
                 .to_owned()
         }
         ureq::Error::HostNotFound => format!("the host in {url} has no address: check the spelling of --url"),
-        _ => format!(
-            "no server at {url}: start one with `rowhouse serve`, or name it with --url or ROWHOUSE_URL"
-        ),
+        _ => format!("no server at {url}: start one with `rowhouse serve`, or check --url or ROWHOUSE_URL"),
     }
 }

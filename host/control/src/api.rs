@@ -26,6 +26,7 @@ pub use document::document;
 pub use farm::{BEHIND, GENERATION};
 pub use metrics::metrics_router;
 pub use problem::Problem;
+pub(crate) use problem::RETRY;
 
 use crate::Control;
 use axum::Router;

@@ -66,11 +66,12 @@ pub fn router(control: Arc<Control>, identity: Arc<Identity>) -> Router {
         .route("/-/console/runs/{id}/resume", post(runs::resume))
         .route("/-/console/runs/{id}/rollback", get(runs::ask_rollback).post(runs::rollback))
         .route("/-/console/servers", get(servers::list))
+        .route("/-/console/data-servers", get(servers::data))
         .route("/-/console/servers/{id}/drain", get(servers::ask_drain).post(servers::drain))
         .route("/-/console/users", get(people::users).post(people::create_user))
         .route("/-/console/users/{name}", get(people::user))
         .route("/-/console/users/{name}/delete", get(people::ask_delete_user).post(people::delete_user))
-        .route("/-/console/users/{name}/{change}", post(people::change_user))
+        .route("/-/console/users/{name}/{change}", get(people::ask_change).post(people::change_user))
         .route("/-/console/tokens", get(people::tokens).post(people::create_token))
         .route("/-/console/tokens/{id}/revoke", get(people::ask_revoke).post(people::revoke))
         .layer(DefaultBodyLimit::max(FORM_BYTES));
@@ -89,6 +90,7 @@ pub fn router(control: Arc<Control>, identity: Arc<Identity>) -> Router {
         .route("/", get(|| async { Redirect::to("/-/console/") }))
         .route("/-/console", get(|| async { Redirect::to("/-/console/") }))
         .route(views::STYLESHEET_PATH, get(stylesheet))
+        .route(views::ICON_PATH, get(icon))
         .merge(gated)
         .with_state(control)
 }
@@ -98,6 +100,11 @@ async fn stylesheet() -> impl IntoResponse {
     let fields =
         [(CONTENT_TYPE, "text/css; charset=utf-8"), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
     (fields, views::STYLESHEET)
+}
+
+/// The icon is the same for everyone too; its name doesn't change with it, so it is asked for once a day.
+async fn icon() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "image/svg+xml"), (CACHE_CONTROL, "public, max-age=86400")], views::ICON)
 }
 
 #[cfg(test)]

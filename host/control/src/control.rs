@@ -258,6 +258,8 @@ impl Control {
         tasks::spawn("beat", async move { control.beat_on(ended).await });
         let (control, ended) = (Arc::clone(self), stop.clone());
         tasks::spawn("make releases ready", async move { control.make_ready_on(ended).await });
+        let (control, ended) = (Arc::clone(self), stop.clone());
+        tasks::spawn("make modules ready", async move { control.make_modules_ready_on(ended).await });
         let (keeper, mut ended) = (Arc::clone(&self.keeper), stop.clone());
         tasks::spawn("keep the snapshot", async move {
             loop {

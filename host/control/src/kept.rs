@@ -7,6 +7,7 @@
 //! and put in its place, so a crash leaves one of the two; a failure to write is logged and tried again.
 
 use crate::store::ControlUrl;
+use crate::words::Words;
 use parking_lot::Mutex;
 use rowhouse_base::id::TenantId;
 use rowhouse_base::{Chain, DataServerName, Digest, Limits, TenantName};
@@ -14,7 +15,7 @@ use rowhouse_tenant::{
     AddressPattern, Directory, OutboundRule, ReleaseName, ReleaseRef, Reuse, Snapshot, Tenant, TenantState,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
 use std::num::NonZeroU32;
@@ -53,6 +54,9 @@ struct Headline {
     rowhouse_snapshot: u32,
     database: String,
     generation: u64,
+    /// The tenant that the base host leads to, on a server of a single site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    single: Option<TenantId>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -89,6 +93,8 @@ struct KeptRelease {
 #[derive(Debug)]
 pub(crate) struct Kept {
     pub(crate) generation: u64,
+    /// The tenant that the base host led to, on a server of a single site.
+    pub(crate) single: Option<TenantId>,
     pub(crate) tenants: Vec<Arc<Tenant>>,
 }
 
@@ -177,6 +183,7 @@ fn write(file: &Path, database: &str, snapshot: &Snapshot) -> Result<(), KeptErr
         rowhouse_snapshot: VERSION,
         database: database.to_owned(),
         generation: snapshot.generation(),
+        single: snapshot.single().map(|tenant| tenant.id),
     };
     let mut digest = Digest::of(b"");
     let mut put = |out: &mut BufWriter<File>, line: Vec<u8>| {
@@ -222,7 +229,7 @@ fn read(file: &Path, database: &str, limits: &Arc<Limits>) -> Result<Option<Kept
     if end.digest != digest || usize::try_from(end.tenants) != Ok(tenants.len()) {
         return Err(KeptError::Damaged("its end does not fit"));
     }
-    Ok(Some(Kept { generation: headline.generation, tenants }))
+    Ok(Some(Kept { generation: headline.generation, single: headline.single, tenants }))
 }
 
 /// The next line, without its end; none where there is no more.
@@ -265,20 +272,11 @@ fn line(tenant: &Tenant) -> Line {
 /// What many tenants have in common, kept once.
 #[derive(Default)]
 struct Shared {
-    words: HashSet<Arc<str>>,
+    words: Words,
     releases: HashMap<ReleaseName, Arc<ReleaseRef>>,
 }
 
 impl Shared {
-    fn word(&mut self, text: &str) -> Arc<str> {
-        if let Some(known) = self.words.get(text) {
-            return Arc::clone(known);
-        }
-        let word: Arc<str> = text.into();
-        self.words.insert(Arc::clone(&word));
-        word
-    }
-
     fn release(&mut self, kept: KeptRelease) -> Arc<ReleaseRef> {
         let reuse = kept.reuse.map(|(requests, idle)| Reuse { requests, idle: Duration::from_millis(idle) });
         let made = || Arc::new(ReleaseRef { name: kept.name.clone(), digest: kept.digest, reuse });
@@ -296,8 +294,8 @@ fn tenant(line: Line, limits: &Arc<Limits>, shared: &mut Shared) -> Tenant {
         url_prefix: line.url_prefix,
         settings: line.settings,
         outbound: line.outbound,
-        locale: shared.word(&line.locale),
-        time_zone: shared.word(&line.time_zone),
+        locale: shared.words.word(&line.locale),
+        time_zone: shared.words.word(&line.time_zone),
         release: line.release.map(|kept| shared.release(kept)),
         data_server: line.data_server,
         revision: line.revision,
@@ -338,7 +336,8 @@ mod tests {
                 limits: Arc::clone(&limits),
             })
         });
-        Snapshot::empty(base).with_changes(42, tenants, [])
+        let one = TenantName::parse("one").unwrap();
+        Snapshot::empty(base).with_changes(42, tenants, []).leading_to(one)
     }
 
     #[test]
@@ -352,6 +351,7 @@ mod tests {
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         let kept = read(&file, "db", &limits).unwrap().unwrap();
         assert_eq!((kept.generation, kept.tenants.len()), (42, 2));
+        assert_eq!(kept.single, before.single().map(|tenant| tenant.id));
         for tenant in kept.tenants {
             assert_eq!(before.by_id(tenant.id), Some(&tenant));
         }

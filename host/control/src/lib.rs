@@ -29,6 +29,7 @@ mod services;
 mod store;
 mod sync;
 pub mod types;
+mod words;
 
 pub use api::{metrics_router, router};
 pub use control::{Control, ControlConfig, OpenError};

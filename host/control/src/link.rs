@@ -27,6 +27,8 @@ pub(crate) struct Link {
     applied: Notify,
     /// Who makes releases ready sleeps here.
     news: Notify,
+    /// Who makes ready what tenants wait for sleeps here.
+    modules: Notify,
     away: AtomicBool,
     /// When the control database was last known to answer.
     heard_at: Mutex<Instant>,
@@ -47,6 +49,7 @@ impl Link {
             wake: Notify::new(),
             applied: Notify::new(),
             news: Notify::new(),
+            modules: Notify::new(),
             away: AtomicBool::new(false),
             heard_at: Mutex::new(Instant::now()),
         }
@@ -86,6 +89,16 @@ impl Link {
     /// Waits until there may be such releases. Cancel-safe.
     pub(crate) async fn news(&self) {
         self.news.notified().await;
+    }
+
+    /// There are tenants whose module is not ready here.
+    pub(crate) fn want_modules(&self) {
+        self.modules.notify_one();
+    }
+
+    /// Waits until there are such tenants. Cancel-safe.
+    pub(crate) async fn modules_wanted(&self) {
+        self.modules.notified().await;
     }
 
     /// True while what others change is told at once.

@@ -16,10 +16,22 @@ use std::sync::Arc;
 /// A boxed future of a port.
 pub type PortFuture<'a, T, E = PortError> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
 
-/// Another room refused or failed. The text is its whole error chain, for operators.
+/// Another room refused or failed.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-#[error("{0}")]
-pub struct PortError(pub String);
+#[error("{text}")]
+pub struct PortError {
+    /// The whole error chain, for operators.
+    pub text: String,
+    /// What it needs was away or busy just now; the same may go well in a moment.
+    pub passing: bool,
+}
+
+impl PortError {
+    /// One that asking again would not mend.
+    pub fn lasting(text: impl Into<String>) -> Self {
+        Self { text: text.into(), passing: false }
+    }
+}
 
 /// One step from one schema version to the next, as a release brought it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,6 +133,8 @@ pub struct ServerState {
     pub reachable: bool,
     /// Connections of this process to it.
     pub connections: u64,
+    /// So many it may have at once; none for the embedded engine.
+    pub limit: Option<u64>,
     /// Connections to tenants' databases that this process opened since it began.
     pub opened: u64,
 }
@@ -323,6 +337,12 @@ pub trait SiteModules: Send + Sync {
 
     /// Makes a component ready from code compiled before. False where there is none.
     fn load_cached(&self, digest: Digest) -> Pin<Box<dyn Future<Output = bool> + Send + '_>>;
+
+    /// A component is going to be ready soon: requests for it may wait for a moment.
+    fn expect(&self, digest: &Digest);
+
+    /// Nobody makes a component ready any more.
+    fn give_up(&self, digest: &Digest);
 
     /// Runs a component's upgrade code for one tenant.
     fn upgrade<'a>(

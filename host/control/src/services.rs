@@ -20,10 +20,12 @@ mod servers;
 pub(crate) mod single;
 mod tenants;
 mod tokens;
+mod trail;
 mod usage;
 
 pub(crate) use operations::Claims;
 pub(crate) use servers::Standing;
+pub(crate) use trail::Named;
 
 /// The setting that names the release which new tenants get.
 pub(crate) const DEFAULT_RELEASE: &str = "default-release";

@@ -28,7 +28,7 @@ pub(crate) use releases::ReleaseRow;
 pub(crate) use runs::{ItemRow, ItemState, Lease, RunKind, RunRow, RunState, Tally};
 pub(crate) use servers::{Beat, ServerRow, ServerState};
 pub(crate) use tenants::{Operation, TenantRow, state_counts};
-pub(crate) use trail::{AuditRow, ReceiptRow};
+pub(crate) use trail::{AuditRow, ReceiptRow, Thing};
 
 use crate::link::Link;
 use dialect::{Fate, Pauses, Pools, Row, Tx, fate, sql};
@@ -45,6 +45,9 @@ type Result<T> = std::result::Result<T, DatabaseError>;
 pub(crate) struct Store {
     pools: Pools,
     link: Arc<Link>,
+    /// Microseconds by which the database's clock is ahead of this machine's.
+    #[cfg(test)]
+    ahead: Arc<std::sync::atomic::AtomicI64>,
 }
 
 impl Store {
@@ -53,13 +56,22 @@ impl Store {
     pub(crate) async fn open(url: &ControlUrl, connections: u32, link: Arc<Link>) -> Result<Self> {
         let pools = dialect::open(url, connections).await?;
         schema::migrate(&pools).await?;
-        Ok(Self { pools, link })
+        Ok(Self::over(pools, link))
     }
 
     /// A database on a server that is away just now: nothing is asked of it yet. None where it is a file, which
     /// is never away. [`Store::arrive`] comes before anything else once it answers.
     pub(crate) fn later(url: &ControlUrl, connections: u32, link: Arc<Link>) -> Option<Self> {
-        Some(Self { pools: dialect::later(url, connections)?, link })
+        Some(Self::over(dialect::later(url, connections)?, link))
+    }
+
+    fn over(pools: Pools, link: Arc<Link>) -> Self {
+        Self {
+            pools,
+            link,
+            #[cfg(test)]
+            ahead: Arc::default(),
+        }
     }
 
     /// Brings the schema of a database up to date that was away when the server started.
@@ -99,7 +111,10 @@ impl Store {
         let mut tx = self.pools.write.begin().await?;
         sql("UPDATE control SET gen = gen + 1 WHERE id = 1").execute(&mut tx).await?;
         let row = sql("SELECT gen FROM control WHERE id = 1").fetch_one(&mut tx).await?;
-        Ok(Change { generation: row.get("gen")?, at: Timestamp::now(), tx, link: Arc::clone(&self.link) })
+        let generation = row.get("gen")?;
+        let row = sql(self.pools.write.moment_text()).fetch_one(&mut tx).await?;
+        let at = self.read_moment(&row)?;
+        Ok(Change { generation, at, tx, link: Arc::clone(&self.link) })
     }
 
     /// The generation as of now.
@@ -177,7 +192,7 @@ pub(crate) struct Change {
 }
 
 impl Change {
-    /// When the change began; every time it writes is this one.
+    /// When the change began, by the database's clock; every time it writes is this one.
     pub(crate) fn at(&self) -> Timestamp {
         self.at
     }

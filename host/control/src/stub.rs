@@ -43,6 +43,8 @@ pub(crate) enum Fault {
     Reset,
     Move,
     Prepare,
+    /// Every step fails for now: the data server is away.
+    Away,
     /// Never returns, as if the process died there.
     HangAt(&'static str),
 }
@@ -130,8 +132,11 @@ impl Rooms {
             self.hung.notify_one();
             std::future::pending::<()>().await;
         }
+        if self.faults.lock().contains(&Fault::Away) {
+            return Err(PortError { text: format!("{name}: the server is away"), passing: true });
+        }
         if due.as_ref() == Some(&fault) || self.faults.lock().contains(&fault) {
-            Err(PortError(format!("{name} is broken")))
+            Err(PortError::lasting(format!("{name} is broken")))
         } else {
             Ok(())
         }
@@ -187,6 +192,14 @@ impl SiteModules for Rooms {
 
     fn load_cached(&self, _digest: Digest) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
         Box::pin(async { false })
+    }
+
+    fn expect(&self, digest: &Digest) {
+        self.calls.lock().push(format!("expect {digest}"));
+    }
+
+    fn give_up(&self, digest: &Digest) {
+        self.calls.lock().push(format!("give-up {digest}"));
     }
 
     fn upgrade<'a>(

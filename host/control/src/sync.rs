@@ -1,21 +1,26 @@
 //! The reconciler: brings the snapshot that requests use up to the control state.
 //!
-//! It takes no input. It reads everything that moved since the generation it applied, makes new modules
-//! ready, and swaps the snapshot whole. Applying twice is harmless, so it may be called at any time: after
-//! each local change (and waited for, so that the answer comes after the change is in force), when another server's
-//! change was hinted at, and by a timer.
+//! It takes no input. It reads everything that moved since the generation it applied, and swaps the snapshot whole.
+//! Applying twice is harmless, so it may be called at any time: after each local change (and waited for, so that the
+//! answer comes after the change is in force), when another server's change was hinted at, and by a timer.
+//!
+//! A turn never waits for a compiler. A tenant whose new module is not compiled here goes on with the one it had,
+//! a new one is entered and its visitors wait; the module is made ready aside, and until then the turns read that tenant
+//! again and the server says that it has not applied everything.
 
 use crate::error::ControlError;
 use crate::kept::Keeper;
 use crate::link::Link;
 use crate::ports::{OutputCache, SiteModules};
 use crate::store::{DatabaseError, Store, TenantRow};
+use crate::words::Words;
 use parking_lot::Mutex;
+use rowhouse_base::id::TenantId;
 use rowhouse_base::{Chain, Digest, Limits, TenantName};
 use rowhouse_identity::Identity;
-use rowhouse_tenant::{Directory, ReleaseName, ReleaseRef, Snapshot, Tenant};
+use rowhouse_tenant::{Directory, ReleaseName, ReleaseRef, Snapshot, Tenant, TenantState};
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 /// A look at the generation that takes longer finds no control database: one row by its key takes a millisecond.
@@ -25,26 +30,52 @@ pub(crate) struct Reconciler {
     parts: Parts,
     /// One at a time; also who comes second finds the work done.
     turn: tokio::sync::Mutex<()>,
-    /// Modules that tenants run but that could not be made ready; tried again at each turn.
-    unready: Mutex<HashSet<Digest>>,
+    /// A module is made ready once, however many ask for it.
+    making: Mutex<HashMap<Digest, Weak<Making>>>,
+    unready: Mutex<Unready>,
+    /// See [`Reconciler::kept_single`].
+    kept_single: Mutex<Option<TenantId>>,
+}
+
+/// Held while a module is made ready.
+type Making = tokio::sync::Mutex<()>;
+
+/// Modules that tenants are to run and that can't serve here.
+#[derive(Default)]
+struct Unready {
+    /// Going to be made ready: what moves a tenant to one of them is not in force yet.
+    awaited: HashSet<Digest>,
+    /// Could not be made ready. Their tenants answer with an error and hold up nothing; tried again at each turn.
+    failed: HashSet<Digest>,
+}
+
+impl Unready {
+    fn all(&self) -> Vec<Digest> {
+        self.awaited.union(&self.failed).copied().collect()
+    }
+
+    /// Notes how making a module ready ended. True where that is news for the next turn.
+    fn settle(&mut self, digest: Digest, done: &Result<(), ControlError>) -> bool {
+        match done {
+            Ok(()) => {
+                self.failed.remove(&digest);
+                self.awaited.remove(&digest)
+            }
+            // The database is to blame: the next turn asks for it again.
+            Err(ControlError::Database(error)) if error.is_transient() => false,
+            Err(_) => {
+                self.failed.insert(digest);
+                self.awaited.remove(&digest)
+            }
+        }
+    }
 }
 
 /// What the tenants of one turn have in common, kept once.
 #[derive(Default)]
 struct Shared {
     releases: HashMap<ReleaseName, Arc<ReleaseRef>>,
-    words: HashSet<Arc<str>>,
-}
-
-impl Shared {
-    fn word(&mut self, text: &str) -> Arc<str> {
-        if let Some(known) = self.words.get(text) {
-            return Arc::clone(known);
-        }
-        let word: Arc<str> = text.into();
-        self.words.insert(Arc::clone(&word));
-        word
-    }
+    words: Words,
 }
 
 /// What a turn reads and brings up to date.
@@ -61,14 +92,22 @@ pub(crate) struct Parts {
 
 impl Reconciler {
     pub(crate) fn new(parts: Parts) -> Self {
-        Self { parts, turn: tokio::sync::Mutex::new(()), unready: Mutex::default() }
+        Self {
+            parts,
+            turn: tokio::sync::Mutex::new(()),
+            making: Mutex::default(),
+            unready: Mutex::default(),
+            kept_single: Mutex::default(),
+        }
     }
 
     /// One turn. Cancel-safe: the snapshot is swapped at the end or not at all.
     pub(crate) async fn sync(&self) -> Result<(), ControlError> {
         let _turn = self.turn.lock().await;
         let current = self.generation().await?;
-        self.retry().await;
+        if !self.unready.lock().all().is_empty() {
+            self.parts.link.want_modules();
+        }
         let snapshot = self.parts.directory.snapshot();
         let applied = snapshot.generation();
         if current == applied {
@@ -76,18 +115,25 @@ impl Reconciler {
         }
         let news = self.parts.store.news(applied).await?;
         let mut shared = self.shared(&news.changed).await?;
-        let changed: Vec<Arc<Tenant>> =
-            news.changed.iter().map(|row| self.tenant_with(row, &mut shared)).collect();
-        // Before anything that takes time: who was signed out must not stay signed in while a module is compiled.
+        // Before anything that takes time: who was signed out must not stay signed in while modules are loaded.
         if news.people_changed {
             self.parts.identity.forget_all();
         }
-        for release in shared.releases.values() {
-            self.make_ready(release.digest).await;
+        let late = self.late(&shared).await;
+        let (mut changed, mut generation) = (Vec::with_capacity(news.changed.len()), news.generation);
+        for row in &news.changed {
+            let tenant = self.tenant_with(row, &mut shared);
+            if row.release.as_ref().is_some_and(|release| late.contains(&release.digest)) {
+                // It is read again at the next turn.
+                generation = generation.min(row.revision.saturating_sub(1));
+                changed.push(self.meanwhile(&snapshot, tenant));
+            } else {
+                changed.push(tenant);
+            }
         }
         let base = if news.whole { snapshot.emptied() } else { Snapshot::clone(&snapshot) };
         let mut gone = news.removed.clone();
-        let next = base.with_changes(news.generation, changed, news.removed);
+        let next = base.with_changes(generation, changed, news.removed);
         if news.whole {
             let known = snapshot.tenants().map(|tenant| tenant.id);
             gone.extend(known.filter(|id| next.by_id(*id).is_none()));
@@ -133,14 +179,21 @@ impl Reconciler {
             .map(|release| release.digest)
             .collect();
         for digest in digests {
-            if !self.parts.modules.is_ready(&digest) && !self.parts.modules.load_cached(digest).await {
+            if !self.is_at_hand(digest).await {
                 tracing::warn!(%digest, "a module is not compiled here: its sites wait for the control database");
-                self.unready.lock().insert(digest);
+                self.unready.lock().awaited.insert(digest);
             }
         }
         let base = snapshot.emptied();
         self.parts.directory.replace(base.with_changes(kept.generation, kept.tenants, []));
+        *self.kept_single.lock() = kept.single;
         true
+    }
+
+    /// The tenant that the base host led to when the snapshot was kept that is in force; none where it was kept by a server
+    /// of many sites.
+    pub(crate) fn kept_single(&self) -> Option<TenantId> {
+        *self.kept_single.lock()
     }
 
     /// Makes the base host lead to the tenant of this name.
@@ -181,8 +234,8 @@ impl Reconciler {
             url_prefix: row.url_prefix,
             settings: row.settings.clone(),
             outbound: row.outbound.clone(),
-            locale: shared.word(&row.locale),
-            time_zone: shared.word(&row.time_zone),
+            locale: shared.words.word(&row.locale),
+            time_zone: shared.words.word(&row.time_zone),
             release,
             data_server: row.data_server.clone(),
             revision: row.revision,
@@ -190,23 +243,46 @@ impl Reconciler {
         })
     }
 
-    async fn retry(&self) {
-        let waiting: Vec<Digest> = self.unready.lock().iter().copied().collect();
-        for digest in waiting {
-            self.make_ready(digest).await;
+    /// Modules of these releases that can't serve yet and are going to. Whoever makes them ready is told.
+    async fn late(&self, shared: &Shared) -> HashSet<Digest> {
+        let mut late = HashSet::new();
+        for release in shared.releases.values() {
+            if !self.is_at_hand(release.digest).await {
+                late.insert(release.digest);
+            }
+        }
+        let mut unready = self.unready.lock();
+        late.retain(|digest| !unready.failed.contains(digest));
+        late.iter().for_each(|digest| self.parts.modules.expect(digest));
+        unready.awaited.extend(&late);
+        if !late.is_empty() {
+            self.parts.link.want_modules();
+        }
+        late
+    }
+
+    /// What is served of a tenant until its module is ready: all that changed but the release, where it was served by one.
+    fn meanwhile(&self, snapshot: &Snapshot, next: Arc<Tenant>) -> Arc<Tenant> {
+        let shown = snapshot.by_id(next.id).filter(|shown| shown.state == TenantState::Active);
+        let release = shown.and_then(|shown| shown.release.as_ref());
+        match release.filter(|release| self.is_ready(&release.digest)) {
+            Some(release) => Arc::new(Tenant { release: Some(Arc::clone(release)), ..Tenant::clone(&next) }),
+            None => next,
         }
     }
 
-    /// Makes a module ready. One that can't be does not hold up the rest: its tenants answer with an
-    /// error until it is, all others are served.
-    async fn make_ready(&self, digest: Digest) {
-        match self.prepare(digest).await {
-            Ok(()) => {
-                self.unready.lock().remove(&digest);
+    /// Makes ready what tenants wait for, one after the other. Apart from the turns. One that can't be made ready does
+    /// not hold up the rest: its tenants answer with an error until it is, all others are served.
+    pub(crate) async fn make_modules_ready(&self) {
+        let wanted = self.unready.lock().all();
+        for digest in wanted {
+            let done = self.prepare(digest).await;
+            if let Err(error) = &done {
+                self.parts.modules.give_up(&digest);
+                tracing::error!(%digest, error = %Chain(error), "make a module ready");
             }
-            Err(error) => {
-                tracing::error!(%digest, error = %Chain(&error), "make a module ready");
-                self.unready.lock().insert(digest);
+            if self.unready.lock().settle(digest, &done) {
+                self.parts.link.look();
             }
         }
     }
@@ -216,9 +292,31 @@ impl Reconciler {
         self.parts.modules.is_ready(digest)
     }
 
+    /// The same, after loading compiled code where there is some.
+    async fn is_at_hand(&self, digest: Digest) -> bool {
+        self.is_ready(&digest) || self.parts.modules.load_cached(digest).await
+    }
+
+    fn making(&self, digest: Digest) -> Arc<Making> {
+        let mut all = self.making.lock();
+        all.retain(|_, making| making.strong_count() > 0);
+        if let Some(making) = all.get(&digest).and_then(Weak::upgrade) {
+            return making;
+        }
+        let making = Arc::new(Making::new(()));
+        all.insert(digest, Arc::downgrade(&making));
+        making
+    }
+
     /// Makes a module ready to serve, from compiled code where there is some.
     pub(crate) async fn prepare(&self, digest: Digest) -> Result<(), ControlError> {
-        if self.parts.modules.is_ready(&digest) || self.parts.modules.load_cached(digest).await {
+        if self.is_at_hand(digest).await {
+            return Ok(());
+        }
+        let making = self.making(digest);
+        let _making = making.lock().await;
+        // Who comes second finds the work done.
+        if self.is_ready(&digest) {
             return Ok(());
         }
         let bytes = self

@@ -5,6 +5,7 @@ mod cache;
 mod data;
 mod database;
 mod farm;
+mod late;
 mod lifecycle;
 mod moves;
 mod people;

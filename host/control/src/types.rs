@@ -14,6 +14,7 @@ pub use cache::{CacheCounts, CacheView, FlushCache, FlushedView, TenantCacheView
 pub use operations::{
     CloneTenant, DataServerList, DataServerView, ImportTenant, MoveTenant, TableView, UsageView,
 };
+pub(crate) use people::Membership;
 pub use people::{
     AuditEntry, CreateToken, CreateUser, CreatedToken, CreatedUser, MemberView, OneTimePassword, PatchUser,
     SetRoles, TokenView, UserView,

@@ -73,7 +73,7 @@ pub(super) fn refused(error: ArchiveError) -> StageError {
         ArchiveError::Unreadable { .. }
         | ArchiveError::Refused { .. }
         | ArchiveError::Version(_)
-        | ArchiveError::TooLarge { .. } => StageError::Faulty(text.0),
+        | ArchiveError::TooLarge { .. } => StageError::Faulty(text.text),
         _ => StageError::Port(text),
     }
 }

@@ -7,7 +7,7 @@ use crate::ports::{
 };
 use rowhouse_base::id::TenantId;
 use rowhouse_base::{Chain, Subject};
-use rowhouse_data::{Data, ServerFacts};
+use rowhouse_data::{Data, ServerFacts, SqlError};
 use rowhouse_tenant::Tenant;
 use std::error::Error;
 use std::io::{Read, Write};
@@ -18,7 +18,12 @@ use std::sync::Arc;
 pub struct DataPort(pub Arc<Data>);
 
 pub(super) fn port(error: &(dyn Error + 'static)) -> PortError {
-    PortError(Chain(error).to_string())
+    let (mut cause, mut passing) = (Some(error), false);
+    while let Some(one) = cause {
+        passing |= one.downcast_ref().is_some_and(SqlError::is_passing);
+        cause = one.source();
+    }
+    PortError { text: Chain(error).to_string(), passing }
 }
 
 /// A migration as the data room has it.
@@ -139,13 +144,15 @@ impl TenantData for DataPort {
 
     fn servers(&self) -> PortFuture<'_, Vec<ServerState>> {
         Box::pin(async move {
+            let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
             let state = |facts: ServerFacts| ServerState {
                 name: facts.server.name,
                 engine: facts.server.engine.as_str().to_owned(),
                 isolation: facts.server.isolation.as_str().to_owned(),
                 reachable: facts.reachable,
                 opened: facts.opened,
-                connections: facts.connections.map_or(0, |used| u64::try_from(used.open).unwrap_or(u64::MAX)),
+                connections: facts.connections.map_or(0, |used| count(used.open)),
+                limit: facts.connections.map(|used| count(used.total)),
             };
             Ok(self.0.servers().await.into_iter().map(state).collect())
         })

@@ -52,6 +52,14 @@ impl SiteModules for GuestPort {
         Box::pin(self.0.load_cached(digest))
     }
 
+    fn expect(&self, digest: &Digest) {
+        self.0.expect(digest);
+    }
+
+    fn give_up(&self, digest: &Digest) {
+        self.0.give_up(digest);
+    }
+
     fn upgrade<'a>(
         &'a self,
         tenant: &'a Arc<Tenant>,

@@ -26,7 +26,7 @@ impl FromRequestParts<Arc<Control>> for Permit {
                     .and_then(bearer)
                     .ok_or_else(|| unauthorised("a Bearer token is needed"))?;
                 let found = control.identity().operator_by_token(&Secret::from_text(token)).await?;
-                found.ok_or_else(|| unauthorised("the token does not count, or not any more"))?
+                found.ok_or_else(|| unauthorised("the token is not valid, or not any more"))?
             }
             None => by_cookie(parts, control).await?,
         };

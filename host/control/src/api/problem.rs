@@ -8,13 +8,16 @@ use crate::store::DatabaseError;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
 use rowhouse_base::Chain;
 use rowhouse_base::id::RequestId;
 use rowhouse_identity::{PasswordError, StoreError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+/// Seconds until it is worth asking again where the server can't answer now: a reconciler that was told looks within them.
+pub(crate) const RETRY: &str = "5";
 
 /// What went wrong, for programs and people.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -71,8 +74,12 @@ impl From<ControlError> for Problem {
             ControlError::Invalid(errors) => Self::invalid(errors),
             // Operators read this, and they are who can mend it.
             ControlError::Refused { doing, ref source } => {
-                let detail = format!("{doing}: {source}");
-                Self::internal(StatusCode::INTERNAL_SERVER_ERROR, &detail, &error)
+                let (status, then) = if source.passing {
+                    (StatusCode::SERVICE_UNAVAILABLE, "; try again in a moment")
+                } else {
+                    (StatusCode::INTERNAL_SERVER_ERROR, "")
+                };
+                Self::internal(status, &format!("{doing}: {source}{then}"), &error)
             }
             ControlError::Password(PasswordError::Busy) | ControlError::Stopped => {
                 Self::internal(StatusCode::SERVICE_UNAVAILABLE, "try again in a moment", &error)
@@ -123,8 +130,13 @@ pub(super) async fn finish(request: Request, next: Next) -> Response {
             .remove::<Problem>()
             .unwrap_or_else(|| Problem::new(status, "the request can't be read"));
         problem.instance = id.to_string();
-        if let Some(internal) = problem.internal.take() {
-            tracing::error!(request = %id, error = %internal, "answer an API request");
+        match problem.internal.take() {
+            Some(internal) => tracing::error!(request = %id, error = %internal, "answer an API request"),
+            // A library made it, and says no more.
+            None if status == StatusCode::INTERNAL_SERVER_ERROR => {
+                tracing::error!(request = %id, error = %problem.detail, "answer an API request");
+            }
+            None => {}
         }
         let old = std::mem::take(response.headers_mut());
         response = render(&problem, status, &old);
@@ -140,6 +152,9 @@ fn render(problem: &Problem, status: StatusCode, old: &HeaderMap) -> Response {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     if let Some(allow) = old.get(http::header::ALLOW) {
         headers.insert(http::header::ALLOW, allow.clone());
+    }
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY));
     }
     if status == StatusCode::UNAUTHORIZED {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"rowhouse\""));

@@ -288,8 +288,10 @@ async fn so_many_may_watch_and_no_more() {
     let all = u32::try_from(house.control.watchers.available_permits()).unwrap();
     let others = house.control.watchers.try_acquire_many(all).unwrap();
     let path = format!("/runs/{}/events", run.id);
-    let refused = call(&house, Method::GET, &path, json!(null)).await;
-    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    let ask = request(&Method::GET, &path, Some(house.token.reveal()), &json!(null));
+    let refused = router(Arc::clone(&house.control)).oneshot(ask).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.headers()["retry-after"], RETRY, "it says when to ask again");
     drop(others);
     assert_eq!(events(&house, &path).await.len(), 1);
 }

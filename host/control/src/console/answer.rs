@@ -4,15 +4,15 @@
 //! console's mouth, and nothing has to be kept between two requests.
 
 use super::gate::Visitor;
-use super::views::{Flash, Frame, ProblemPage, Section};
-use crate::api::Problem;
+use super::views::{ConfirmPage, Flash, Frame, ProblemPage, Section, labelled};
+use crate::api::{Problem, RETRY};
 use crate::error::{ControlError, FieldError};
 use askama::Template;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderName, StatusCode};
 use rowhouse_base::Chain;
@@ -32,6 +32,9 @@ pub(super) async fn protect(request: Request, next: Next) -> Response {
     ];
     for (name, value) in fields {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY));
     }
     response
 }
@@ -73,19 +76,21 @@ done! {
     Stored "stored" "The release is stored. Activate it to move tenants to it.";
     Known "known" "The release was stored already, with the same bytes.";
     ReleaseDeleted "release-deleted" "The release is deleted.";
+    NothingToMove "nothing-to-move" "No tenant had to move: all that were meant run this release already.";
     RunBegun "run-begun" "The run has begun. Tenants move one after the other.";
     RunResumed "run-resumed" "The run goes on.";
     RolledBack "rolled-back" "The rollback has begun.";
     Draining "draining" "The server was told to finish what is in flight and to go.";
     SignedOut "signed-out" "All sessions of the user are over.";
+    PasswordChanged "password-changed" "Your password is changed. You are signed out everywhere else.";
     UserDeleted "user-deleted" "The user is deleted.";
     TokenRevoked "token-revoked" "The token is revoked.";
 }
 
 impl Done {
-    /// From the query of the page that a redirect led to.
+    /// From the query of the page that a redirect led to. The last one counts: a way back may have one already.
     pub(super) fn from_query(query: &str) -> Option<Self> {
-        query.split('&').find_map(|pair| pair.strip_prefix("done=")).and_then(Self::from_code)
+        query.rsplit('&').find_map(|pair| pair.strip_prefix("done=")).and_then(Self::from_code)
     }
 
     /// Leads to a page, which says so.
@@ -145,12 +150,21 @@ impl Refusal {
             [only] => Some(sentence(&only.detail)),
             _ => None,
         };
-        let lines = if one.is_some() {
-            Vec::new()
-        } else {
-            self.errors.into_iter().map(|error| format!("{}: {}", error.field, error.detail)).collect()
-        };
+        let lines = if one.is_some() { Vec::new() } else { self.errors.iter().map(labelled).collect() };
         Flash { good: false, text: one.unwrap_or(self.text), lines }
+    }
+
+    /// The name that was to be typed was not.
+    pub(super) fn untyped() -> Self {
+        let text = "The name was not typed. Nothing was done.".to_owned();
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, text, errors: Vec::new() }
+    }
+
+    /// The page that asked, with why nothing was done.
+    pub(super) fn on(self, mut asked: ConfirmPage) -> Response {
+        let status = self.status;
+        asked.frame = asked.frame.with(Some(self.flash()));
+        page_with(status, &asked)
     }
 
     /// A page of its own, where there is no form to go back to.
@@ -181,6 +195,7 @@ mod tests {
         assert_eq!(Done::from_query("search=x&done=trashed"), Some(Done::Trashed));
         assert_eq!(Done::from_query("done=Your+password+has+expired"), None);
         assert_eq!(Done::from_query("undone=trashed"), None);
+        assert_eq!(Done::from_query("done=trashed&done=saved"), Some(Done::Saved));
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! What is done with whole sites: clone, move, reset, making all pages anew. An archive is a link to the API, which takes the session too.
 
 use super::State;
-use super::answer::{Answer, Done, Refusal, page, page_with};
+use super::answer::{Answer, Done, Refusal, page};
 use super::gate::Visitor;
-use super::site::{path, site_page};
+use super::site::{path, refused};
 use super::sites::known;
+use super::views::sites::Typed;
 use super::views::{ConfirmPage, Frame, Section};
 use crate::error::ControlError;
 use crate::types::{CloneTenant, FlushCache, MoveTenant};
@@ -30,7 +31,7 @@ pub(super) async fn clone(
     let request = CloneTenant { name: form.name.trim().to_owned(), ..CloneTenant::default() };
     match control.clone_tenant(&visitor.operator, &name, request).await {
         Ok(site) => Ok(Done::Cloned.at(&path(&site.name))),
-        Err(error) => site_page(&control, &visitor, &name, Some(error.into())).await,
+        Err(error) => refused(&control, &visitor, &name, Typed::Clone(form.name), error).await,
     }
 }
 
@@ -42,7 +43,7 @@ pub(super) async fn flush(
 ) -> Answer {
     match control.flush_cache(&visitor.operator, &name, FlushCache::default()).await {
         Ok(flushed) => Ok(Done::Flushed.at(&path(&flushed.tenant))),
-        Err(error) => site_page(&control, &visitor, &name, Some(error.into())).await,
+        Err(error) => refused(&control, &visitor, &name, Typed::Nothing, error).await,
     }
 }
 
@@ -88,7 +89,7 @@ pub(super) async fn relocate(
     let request = MoveTenant { data_server: moving.to };
     match control.move_tenant(&visitor.operator, &name, request).await {
         Ok(site) => Ok(Done::Relocated.at(&path(&site.name))),
-        Err(error) => site_page(&control, &visitor, &name, Some(error.into())).await,
+        Err(error) => refused(&control, &visitor, &name, Typed::Nothing, error).await,
     }
 }
 
@@ -137,11 +138,9 @@ pub(super) async fn reset(
         Ok(site) => Ok(Done::Emptied.at(&path(&site.name))),
         Err(error @ ControlError::Invalid(_)) => {
             let refusal = Refusal::from(error);
-            let code = refusal.status;
-            let mut again = emptying(&visitor, known(&control, &visitor, &name).await?);
-            again.frame = again.frame.with(Some(refusal.flash()));
-            Ok(page_with(code, &again))
+            let name = known(&control, &visitor, &name).await?;
+            Ok(refusal.on(emptying(&visitor, name)))
         }
-        Err(error) => site_page(&control, &visitor, &name, Some(error.into())).await,
+        Err(error) => refused(&control, &visitor, &name, Typed::Nothing, error).await,
     }
 }

@@ -3,9 +3,11 @@
 use super::State;
 use super::answer::{Answer, Refusal, page};
 use super::gate::Visitor;
-use super::views::{AuditPage, AuditRow, Figure, Frame, OverviewPage, Pager, Section};
+use super::views::audit::{AuditPage, AuditRow};
+use super::views::{Figure, Frame, OverviewPage, Pager, Section};
+use crate::Control;
 use crate::error::ControlError;
-use crate::types::{Paging, TenantCounts};
+use crate::types::{AuditEntry, Paging, TenantCounts};
 use axum::Extension;
 use axum::extract::{self, Query};
 use axum::response::Response;
@@ -26,8 +28,18 @@ pub(super) async fn show(extract::State(control): State, Extension(visitor): Ext
         figures: figures(&status.tenants),
         generation: status.generation,
         default_release: status.default_release,
-        rows: rows.items.into_iter().map(AuditRow::from).collect(),
+        rows: told(&control, &visitor, rows.items).await.map_err(refused)?,
     }))
+}
+
+/// Entries of the trail with what they name.
+async fn told(
+    control: &Control,
+    visitor: &Visitor,
+    entries: Vec<AuditEntry>,
+) -> Result<Vec<AuditRow>, ControlError> {
+    let named = control.named_in(&visitor.operator, &entries).await?;
+    Ok(entries.into_iter().map(|entry| AuditRow::new(entry, &named)).collect())
 }
 
 /// Active and suspended sites always; other states where there is a site in them.
@@ -59,22 +71,23 @@ pub(super) async fn audit(
     Query(query): Query<AuditQuery>,
 ) -> Answer {
     let tenant = query.tenant.trim();
+    let refused = |error: ControlError| Refusal::from(error).page(Section::Audit, &visitor);
     let paging = Paging { limit: None, cursor: query.cursor.clone(), search: None };
     let rows = control
         .audit(&visitor.operator, &paging, Some(tenant).filter(|name| !name.is_empty()))
         .await
-        .map_err(|error| Refusal::from(error).page(Section::Audit, &visitor))?;
+        .map_err(refused)?;
     let pager =
         Pager::new("/-/console/audit", &[("tenant", tenant)], query.cursor.as_deref(), rows.next.as_deref());
     Ok(page(&AuditPage {
         frame: Frame::new(Section::Audit, "Audit trail", &visitor.name),
         tenant: tenant.to_owned(),
-        rows: rows.items.into_iter().map(AuditRow::from).collect(),
+        rows: told(&control, &visitor, rows.items).await.map_err(refused)?,
         pager,
     }))
 }
 
 /// There is no such page.
 pub(super) async fn not_found(Extension(visitor): Extension<Visitor>, uri: Uri) -> Response {
-    Refusal::from(ControlError::not_found("page", uri.path())).page(Section::Overview, &visitor)
+    Refusal::from(ControlError::not_found("page", uri.path())).page(Section::Nowhere, &visitor)
 }

@@ -3,7 +3,9 @@
 use super::State;
 use super::answer::{Answer, Done, Refusal, page, page_with};
 use super::gate::Visitor;
-use super::views::people::{TokenRow, TokensPage, UserPage, UserRow, UsersPage, token_fields, user_fields};
+use super::views::people::{
+    MembershipRow, TokenRow, TokensPage, UserPage, UserRow, UsersPage, token_fields, user_fields,
+};
 use super::views::{ConfirmPage, Flash, Frame, Pager, SecretPage, Section, mark};
 use crate::Control;
 use crate::error::ControlError;
@@ -93,7 +95,7 @@ pub(super) async fn create_user(
     match control.create_user(&visitor.operator, request).await {
         Ok(made) => Ok(one_time_password(
             &visitor,
-            "can sign in",
+            ("can sign in", "The user is made."),
             &made.user.name,
             made.one_time_password.unwrap_or_default(),
         )),
@@ -104,9 +106,10 @@ pub(super) async fn create_user(
     }
 }
 
-fn one_time_password(visitor: &Visitor, what: &str, name: &str, secret: String) -> Response {
+fn one_time_password(visitor: &Visitor, (what, done): (&str, &str), name: &str, secret: String) -> Response {
     page(&SecretPage {
-        frame: Frame::new(Section::Users, format!("{name} {what}"), &visitor.name),
+        frame: Frame::new(Section::Users, format!("{name} {what}"), &visitor.name)
+            .with(Some(Flash::good(done))),
         back: format!("{USERS}/{name}"),
         back_label: "Back to the user",
         label: format!("One-time password of {name}"),
@@ -138,16 +141,72 @@ pub(super) async fn user(
     Path(name): Path<String>,
 ) -> Answer {
     let user = known(&control, &visitor, &name).await?;
-    Ok(user_page(&visitor, user, StatusCode::OK, visitor.flash()))
+    user_page(&control, &visitor, user, StatusCode::OK, visitor.flash()).await
 }
 
-fn user_page(visitor: &Visitor, user: UserView, status: StatusCode, flash: Option<Flash>) -> Response {
+async fn user_page(
+    control: &Control,
+    visitor: &Visitor,
+    user: UserView,
+    status: StatusCode,
+    flash: Option<Flash>,
+) -> Answer {
+    let memberships = control
+        .memberships(&visitor.operator, &user.name)
+        .await
+        .map_err(|error| Refusal::from(error).page(Section::Users, visitor))?;
     let shown = UserPage {
         frame: Frame::new(Section::Users, user.name.clone(), &visitor.name).with(flash),
         base: format!("{USERS}/{}", user.name),
         user: UserRow::from(user),
+        are_more: memberships.next.is_some(),
+        memberships: memberships.items.into_iter().map(MembershipRow::from).collect(),
     };
-    page_with(status, &shown)
+    Ok(page_with(status, &shown))
+}
+
+/// Asks before a change that the user notices at once.
+pub(super) async fn ask_change(
+    extract::State(control): State,
+    Extension(visitor): Extension<Visitor>,
+    Path((name, change)): Path<(String, String)>,
+) -> Answer {
+    let user = known(&control, &visitor, &name).await?;
+    match asked(&visitor, &user.name, &change) {
+        Some(asked) => Ok(page(&asked)),
+        None => Err(Refusal::from(ControlError::not_found("page", &change)).page(Section::Users, &visitor)),
+    }
+}
+
+fn asked(visitor: &Visitor, name: &str, change: &str) -> Option<ConfirmPage> {
+    let (title, text, button) = match change {
+        "reset-password" => (
+            format!("Reset the password of {name}?"),
+            "The present password stops working, and the user is signed out everywhere. The new one is shown once.",
+            "Reset password",
+        ),
+        "sign-out" => (
+            format!("Sign {name} out everywhere?"),
+            "All sessions of the user end, on every tenant and here. The password stays.",
+            "Sign out everywhere",
+        ),
+        _ => return None,
+    };
+    let mut text = vec![text.to_owned()];
+    if name == visitor.name {
+        text.push("This is you: your session here ends too.".to_owned());
+    }
+    Some(ConfirmPage {
+        frame: Frame::new(Section::Users, title, &visitor.name),
+        back: name.to_owned(),
+        cancel: format!("{USERS}/{name}"),
+        action: format!("{USERS}/{name}/{change}"),
+        text,
+        typed: None,
+        tick: None,
+        button,
+        grave: false,
+    })
 }
 
 /// Resets the password of a user, ends their sessions, disables or enables them.
@@ -162,7 +221,9 @@ pub(super) async fn change_user(
     let changed = match change.as_str() {
         "reset-password" => match control.reset_password(operator, &name).await {
             Ok(made) => {
-                return Ok(one_time_password(&visitor, "has a new password", &name, made.one_time_password));
+                let told =
+                    ("has a new password", "The password is reset, and all sessions of the user are over.");
+                return Ok(one_time_password(&visitor, told, &name, made.one_time_password));
             }
             Err(error) => Err(error),
         },
@@ -177,7 +238,7 @@ pub(super) async fn change_user(
             let refusal = Refusal::from(error);
             let user = known(&control, &visitor, &name).await?;
             let status = refusal.status;
-            Ok(user_page(&visitor, user, status, Some(refusal.flash())))
+            user_page(&control, &visitor, user, status, Some(refusal.flash())).await
         }
     }
 }
@@ -222,9 +283,8 @@ pub(super) async fn delete_user(
     Form(form): Form<Typed>,
 ) -> Answer {
     if form.confirm.trim() != name {
-        let mut again = deletion(&visitor, &known(&control, &visitor, &name).await?.name);
-        again.frame = again.frame.with(Some(Flash::bad("The name was not typed. Nothing was done.")));
-        return Ok(page_with(StatusCode::UNPROCESSABLE_ENTITY, &again));
+        let user = known(&control, &visitor, &name).await?;
+        return Ok(Refusal::untyped().on(deletion(&visitor, &user.name)));
     }
     match control.delete_user(&visitor.operator, &name).await {
         Ok(()) => Ok(Done::UserDeleted.at(USERS)),

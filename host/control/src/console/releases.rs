@@ -189,6 +189,7 @@ pub(super) async fn activate(
         control.activate(&visitor.operator, request).await
     };
     match begun {
+        Ok(run) if run.total == 0 => Ok(Done::NothingToMove.at(&super::runs::path(&run.id))),
         Ok(run) => Ok(Done::RunBegun.at(&super::runs::path(&run.id))),
         Err(error) => activate_page(&control, &visitor, &release, Some(error.into())).await,
     }
@@ -233,9 +234,7 @@ pub(super) async fn delete(
 ) -> Answer {
     let release = known(&control, &visitor, &release).await?;
     if form.confirm.trim() != release.name {
-        let mut again = deletion(&visitor, &release.name);
-        again.frame = again.frame.with(Some(Flash::bad("The name was not typed. Nothing was done.")));
-        return Ok(page_with(StatusCode::UNPROCESSABLE_ENTITY, &again));
+        return Ok(Refusal::untyped().on(deletion(&visitor, &release.name)));
     }
     match control.delete_release(&visitor.operator, &release.name).await {
         Ok(()) => Ok(Done::ReleaseDeleted.at(LIST)),

@@ -1,8 +1,9 @@
-//! The servers of the farm: who is there and how far, and telling one to leave.
+//! The servers of the farm: who is there and how far, and telling one to leave. Beside them where tenants keep their data.
 
 use super::State;
 use super::answer::{Answer, Done, Refusal, page};
 use super::gate::Visitor;
+use super::views::data::{DataServerRow, DataServersPage};
 use super::views::servers::{ServerRow, ServersPage};
 use super::views::{ConfirmPage, Frame, Section};
 use crate::error::ControlError;
@@ -19,6 +20,16 @@ pub(super) async fn list(extract::State(control): State, Extension(visitor): Ext
         frame: Frame::new(Section::Servers, "Servers", &visitor.name).with(visitor.flash()),
         generation: servers.generation,
         rows: servers.items.into_iter().map(ServerRow::from).collect(),
+    }))
+}
+
+/// All data servers, each asked whether it is there.
+pub(super) async fn data(extract::State(control): State, Extension(visitor): Extension<Visitor>) -> Answer {
+    let refused = |error: ControlError| Refusal::from(error).page(Section::Data, &visitor);
+    let servers = control.data_servers(&visitor.operator).await.map_err(refused)?;
+    Ok(page(&DataServersPage {
+        frame: Frame::new(Section::Data, "Data servers", &visitor.name).with(visitor.flash()),
+        rows: servers.items.into_iter().map(DataServerRow::from).collect(),
     }))
 }
 

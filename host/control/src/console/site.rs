@@ -4,8 +4,8 @@ use super::State;
 use super::answer::{Answer, Done, Refusal, page_with};
 use super::gate::Visitor;
 use super::sites::{release_names, server_names};
-use super::views::sites::{CacheFacts, MemberRow, Site, SitePage, Usage, site_fields};
-use super::views::{Frame, Section, mark};
+use super::views::sites::{CacheFacts, MemberRow, Site, SiteForms, SitePage, Typed, Usage};
+use super::views::{Frame, Section};
 use crate::Control;
 use crate::error::ControlError;
 use crate::types::{PatchTenant, StartRun, TenantView};
@@ -27,14 +27,24 @@ pub(super) async fn show(
     site_page(&control, &visitor, &name, None).await
 }
 
-/// The page, or the page with why a change was refused.
-pub(super) async fn site_page(
+/// The page, with why a change was refused.
+pub(super) async fn refused(
     control: &Control,
     visitor: &Visitor,
     name: &str,
-    refusal: Option<Refusal>,
+    typed: Typed,
+    error: ControlError,
 ) -> Answer {
-    match gather(control, visitor, name, refusal).await {
+    site_page(control, visitor, name, Some((typed, error.into()))).await
+}
+
+async fn site_page(
+    control: &Control,
+    visitor: &Visitor,
+    name: &str,
+    refused: Option<(Typed, Refusal)>,
+) -> Answer {
+    match gather(control, visitor, name, refused).await {
         Ok((status, site)) => Ok(page_with(status, &site)),
         Err(error) => Err(Refusal::from(error).page(Section::Sites, visitor)),
     }
@@ -44,7 +54,7 @@ async fn gather(
     control: &Control,
     visitor: &Visitor,
     name: &str,
-    refusal: Option<Refusal>,
+    refused: Option<(Typed, Refusal)>,
 ) -> Result<(StatusCode, SitePage), ControlError> {
     let operator = &visitor.operator;
     let tenant = control.tenant(operator, name).await?;
@@ -52,11 +62,13 @@ async fn gather(
     let usage = control.usage(operator, name, false).await?;
     let cache = control.tenant_cache(operator, name).await?;
     let releases = release_names(control, visitor).await?;
-    let mut fields = site_fields(&tenant);
-    let status = refusal.as_ref().map_or(StatusCode::OK, |refusal| refusal.status);
-    let flash = match refusal {
-        Some(refusal) => {
-            mark(&mut fields, &refusal.errors);
+    let mut forms = SiteForms::new(&tenant);
+    let status = refused.as_ref().map_or(StatusCode::OK, |(_, refusal)| refusal.status);
+    let flash = match refused {
+        Some((typed, refusal)) => {
+            // What failed on our side is no fault of what was typed.
+            let text = if status.is_client_error() { refusal.text.as_str() } else { "" };
+            forms.refuse(typed, &refusal.errors, text);
             Some(refusal.flash())
         }
         None => visitor.flash(),
@@ -64,7 +76,7 @@ async fn gather(
     let site = SitePage {
         frame: Frame::new(Section::Sites, tenant.title.clone(), &visitor.name).with(flash),
         base: path(&tenant.name),
-        fields,
+        forms,
         members: members.into_iter().map(MemberRow::from).collect(),
         releases,
         servers: server_names(control).into_iter().filter(|server| *server != tenant.data_server).collect(),
@@ -78,15 +90,21 @@ async fn gather(
 /// Leads back to the site after a change, or shows it with why there was none.
 async fn after<T>(
     changed: Result<T, ControlError>,
-    done: Done,
     control: &Control,
     visitor: &Visitor,
     name: &str,
+    typed: Typed,
 ) -> Answer {
     match changed {
-        Ok(_) => Ok(done.at(&path(name))),
-        Err(error) => site_page(control, visitor, name, Some(error.into())).await,
+        Ok(_) => Ok(Done::Saved.at(&path(name))),
+        Err(error) => refused(control, visitor, name, typed, error).await,
     }
+}
+
+/// Saves a change of the site.
+async fn save(control: &Control, visitor: &Visitor, name: &str, typed: Typed, patch: PatchTenant) -> Answer {
+    let changed = control.patch_tenant(&visitor.operator, name, patch).await;
+    after(changed, control, visitor, name, typed).await
 }
 
 /// What the form of properties sends.
@@ -112,16 +130,44 @@ pub(super) async fn change_properties(
         url_prefix: Some(form.url_prefix.is_some()),
         ..PatchTenant::default()
     };
-    let changed = control.patch_tenant(&visitor.operator, &name, patch).await;
-    after(changed, Done::Saved, &control, &visitor, &name).await
+    let typed = Typed::Properties {
+        title: form.title,
+        locale: form.locale,
+        time_zone: form.time_zone,
+        url_prefix: form.url_prefix.is_some(),
+    };
+    save(&control, &visitor, &name, typed, patch).await
 }
 
-/// One address to add, or one to remove.
+/// One entry of a list to add, or one to remove.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct AddressChange {
+pub(super) struct ListChange {
     add: Option<String>,
     remove: Option<String>,
+}
+
+impl ListChange {
+    /// What becomes of the list. An entry that is in it already is given twice, which the service takes as once.
+    fn of(&self, mut list: Vec<String>) -> Vec<String> {
+        list.retain(|entry| Some(entry) != self.remove.as_ref());
+        list.extend(self.add.as_deref().map(|entry| entry.trim().to_owned()));
+        list
+    }
+}
+
+/// Changes one of a site's lists, by what it has now.
+async fn change_list(
+    control: &Control,
+    visitor: &Visitor,
+    name: &str,
+    typed: Typed,
+    patch: impl FnOnce(TenantView) -> PatchTenant,
+) -> Answer {
+    match control.tenant(&visitor.operator, name).await {
+        Ok(site) => save(control, visitor, name, typed, patch(site)).await,
+        Err(error) => refused(control, visitor, name, typed, error).await,
+    }
 }
 
 /// Adds or removes an address.
@@ -129,20 +175,14 @@ pub(super) async fn change_addresses(
     extract::State(control): State,
     Extension(visitor): Extension<Visitor>,
     Path(name): Path<String>,
-    Form(form): Form<AddressChange>,
+    Form(form): Form<ListChange>,
 ) -> Answer {
-    let changed = async {
-        let TenantView { mut addresses, .. } = control.tenant(&visitor.operator, &name).await?;
-        addresses.retain(|address| Some(address) != form.remove.as_ref());
-        if let Some(address) = form.add.as_deref().map(str::trim)
-            && !addresses.iter().any(|known| known == address)
-        {
-            addresses.push(address.to_owned());
-        }
-        let patch = PatchTenant { addresses: Some(addresses), ..PatchTenant::default() };
-        control.patch_tenant(&visitor.operator, &name, patch).await
+    let patch = |site: TenantView| {
+        let addresses = Some(form.of(site.addresses));
+        PatchTenant { addresses, ..PatchTenant::default() }
     };
-    after(changed.await, Done::Saved, &control, &visitor, &name).await
+    let typed = form.add.clone().map_or(Typed::Nothing, Typed::Address);
+    change_list(&control, &visitor, &name, typed, patch).await
 }
 
 /// One setting to set, or one to remove.
@@ -161,13 +201,15 @@ pub(super) async fn change_settings(
     Path(name): Path<String>,
     Form(form): Form<SettingChange>,
 ) -> Answer {
-    let (key, value) = match form.remove {
-        Some(key) => (key, None),
-        None => (form.key.trim().to_owned(), Some(form.value)),
+    let (key, value, typed) = match form.remove {
+        Some(key) => (key, None, Typed::Nothing),
+        None => {
+            let typed = Typed::Setting { key: form.key.clone(), value: form.value.clone() };
+            (form.key.trim().to_owned(), Some(form.value), typed)
+        }
     };
     let patch = PatchTenant { settings: Some([(key, value)].into()), ..PatchTenant::default() };
-    let changed = control.patch_tenant(&visitor.operator, &name, patch).await;
-    after(changed, Done::Saved, &control, &visitor, &name).await
+    save(&control, &visitor, &name, typed, patch).await
 }
 
 /// Adds or removes a host that the site's guest may send requests to.
@@ -175,16 +217,14 @@ pub(super) async fn change_outbound(
     extract::State(control): State,
     Extension(visitor): Extension<Visitor>,
     Path(name): Path<String>,
-    Form(form): Form<AddressChange>,
+    Form(form): Form<ListChange>,
 ) -> Answer {
-    let changed = async {
-        let TenantView { mut outbound, .. } = control.tenant(&visitor.operator, &name).await?;
-        outbound.retain(|rule| Some(rule) != form.remove.as_ref());
-        outbound.extend(form.add.as_deref().map(|rule| rule.trim().to_owned()));
-        let patch = PatchTenant { outbound: Some(outbound), ..PatchTenant::default() };
-        control.patch_tenant(&visitor.operator, &name, patch).await
+    let patch = |site: TenantView| {
+        let outbound = Some(form.of(site.outbound));
+        PatchTenant { outbound, ..PatchTenant::default() }
     };
-    after(changed.await, Done::Saved, &control, &visitor, &name).await
+    let typed = form.add.clone().map_or(Typed::Nothing, Typed::Outbound);
+    change_list(&control, &visitor, &name, typed, patch).await
 }
 
 /// One member to add, or one to remove.
@@ -203,14 +243,15 @@ pub(super) async fn change_members(
     Path(name): Path<String>,
     Form(form): Form<MemberChange>,
 ) -> Answer {
-    let changed = match form.remove {
-        Some(user) => control.remove_member(&visitor.operator, &name, &user).await,
+    let (changed, typed) = match form.remove {
+        Some(user) => (control.remove_member(&visitor.operator, &name, &user).await, Typed::Nothing),
         None => {
+            let typed = Typed::Member { user: form.user.clone(), role: form.role.clone() };
             let added = control.set_member(&visitor.operator, &name, form.user.trim(), &[form.role]).await;
-            added.map(|_member| ())
+            (added.map(|_member| ()), typed)
         }
     };
-    after(changed, Done::Saved, &control, &visitor, &name).await
+    after(changed, &control, &visitor, &name, typed).await
 }
 
 /// The release that a site is to run.
@@ -229,6 +270,6 @@ pub(super) async fn move_to_release(
     let request = StartRun { release: form.release, tenants: Some(vec![name.clone()]), default: None };
     match control.activate(&visitor.operator, request).await {
         Ok(run) => Ok(Done::RunBegun.at(&super::runs::path(&run.id))),
-        Err(error) => site_page(&control, &visitor, &name, Some(error.into())).await,
+        Err(error) => refused(&control, &visitor, &name, Typed::Nothing, error).await,
     }
 }

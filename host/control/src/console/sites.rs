@@ -257,10 +257,8 @@ pub(super) async fn delete(
         }
         Err(error @ ControlError::Invalid(_)) => {
             let refusal = Refusal::from(error);
-            let code = refusal.status;
-            let mut again = deletion(&control, &visitor, known(&control, &visitor, &name).await?);
-            again.frame = again.frame.with(Some(refusal.flash()));
-            Ok(page_with(code, &again))
+            let name = known(&control, &visitor, &name).await?;
+            Ok(refusal.on(deletion(&control, &visitor, name)))
         }
         Err(error) => Err(Refusal::from(error).page(Section::Sites, &visitor)),
     }

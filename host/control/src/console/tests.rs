@@ -139,6 +139,10 @@ async fn every_page_is_protected_and_none_is_kept() {
         "/-/console/users",
         "/-/console/users/boss",
         "/-/console/users/boss/delete",
+        "/-/console/users/boss/reset-password",
+        "/-/console/users/boss/sign-out",
+        "/-/console/servers",
+        "/-/console/data-servers",
         "/-/console/tokens",
     ] {
         let seen = browser.get(path).await;
@@ -149,6 +153,8 @@ async fn every_page_is_protected_and_none_is_kept() {
         "/-/console/nothing",
         "/-/console/tenants/nobody",
         "/-/console/users/nobody",
+        "/-/console/users/boss/nothing",
+        "/-/console/users/nobody/sign-out",
         "/-/console/releases/a@1",
     ] {
         assert_eq!(browser.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
@@ -220,6 +226,27 @@ async fn a_site_from_the_form_to_the_receipt() {
     assert_eq!(browser.get(base).await.status, StatusCode::NOT_FOUND);
 }
 
+async fn a_refused_form_of_a_site_keeps_what_was_typed() {
+    let browser = Browser::new().await;
+    browser.house.create("club").await.unwrap();
+    let base = "/-/console/tenants/club";
+    browser.post(&format!("{base}/members"), "user=boss&role=owner").await;
+    let refused = browser.post(&format!("{base}/addresses"), "add=not+a+host").await;
+    assert!(refused.html.contains("value=\"not a host\"") && refused.html.contains("id=\"d-add-address\""));
+    let refused = browser.post(&format!("{base}/properties"), "title=&locale=x+y&time_zone=UTC").await;
+    assert!(refused.html.contains("<li>Language: a language tag") && refused.html.contains("value=\"x y\""));
+    let refused = browser.post(&format!("{base}/members"), "user=zoe&role=editor").await;
+    assert_eq!(refused.status, StatusCode::NOT_FOUND);
+    assert!(
+        refused.html.contains("There is no user <code>zoe</code>.") && refused.html.contains("value=\"zoe\"")
+    );
+    let page = browser.get("/-/console/users/boss").await.html;
+    assert!(
+        page.contains("<a href=\"/-/console/tenants/club\">club</a>") && page.contains("owner"),
+        "{page}"
+    );
+}
+
 async fn a_module_is_uploaded_activated_and_rolled_back() {
     let browser = Browser::new().await;
     browser.house.push("1.0.0", "module 0").await;
@@ -240,6 +267,10 @@ async fn a_module_is_uploaded_activated_and_rolled_back() {
 
     let action = "/-/console/releases/site@2.0.0/activate";
     assert_eq!(browser.post(action, "whom=some").await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let present = "/-/console/releases/site@1.0.0/activate";
+    let nothing = browser.post(present, "whom=all").await.location;
+    assert!(nothing.ends_with("?done=nothing-to-move"), "{nothing}");
+    browser.house.runs_ended().await;
     let begun = browser.post(action, "whom=some&tenant=club").await.location;
     let run = begun.strip_suffix("?done=run-begun").unwrap().to_owned();
     assert!(run.starts_with("/-/console/runs/"), "{run}");
@@ -263,7 +294,7 @@ async fn a_module_is_uploaded_activated_and_rolled_back() {
     assert_eq!(browser.post(&format!("{kept}/resume"), "").await.status, StatusCode::CONFLICT);
 
     let list = browser.get("/-/console/runs").await.html;
-    assert_eq!(list.matches("/-/console/runs/").count(), 2, "{list}");
+    assert_eq!(list.matches("/-/console/runs/").count(), 3, "{list}");
     assert!(browser.get(&format!("{run}/rollback")).await.html.contains("1 tenants that moved"));
     let back = browser.post(&format!("{run}/rollback"), "").await;
     assert!(back.location.ends_with("?done=rolled-back"), "{}", back.location);
@@ -282,9 +313,15 @@ async fn people_get_secrets_once() {
         let seen = browser.post(&format!("/-/console/users/ben/{change}"), "").await;
         assert_eq!(seen.location, format!("/-/console/users/ben?done={done}"), "{change}");
     }
-    assert!(
-        browser.post("/-/console/users/ben/reset-password", "").await.html.contains("has a new password")
-    );
+    for (change, asked) in [("reset-password", "Reset the password of ben?"), ("sign-out", "Sign ben out")] {
+        let path = format!("/-/console/users/ben/{change}");
+        let page = browser.get(&path).await.html;
+        assert!(page.contains(asked) && page.contains(&format!("action=\"{path}\"")), "{page}");
+    }
+    let reset = browser.post("/-/console/users/ben/reset-password", "").await.html;
+    assert!(reset.contains("has a new password") && reset.contains("The password is reset"), "{reset}");
+    let changed = browser.get("/-/console/?done=password-changed").await.html;
+    assert!(changed.contains("Your password is changed."), "{changed}");
     assert_eq!(
         browser.post("/-/console/users/ben/delete", "confirm=be").await.status,
         StatusCode::UNPROCESSABLE_ENTITY
@@ -324,6 +361,40 @@ async fn a_one_time_password_opens_only_the_change_of_it() {
     assert_eq!(seen.location, "/-/console/password?return-to=%2F%2D%2Fconsole%2Fusers");
 }
 
+async fn the_trail_leads_to_what_is_still_there() {
+    let browser = Browser::new().await;
+    browser.house.push("1.0.0", "module 0").await;
+    for name in ["club", "chess"] {
+        browser.house.create(name).await.unwrap();
+    }
+    browser.house.activate("site@1.0.0").await;
+    browser.post("/-/console/users", "name=ben").await;
+    browser.post("/-/console/users/ben/delete", "confirm=ben").await;
+    browser.post("/-/console/tenants/chess/delete", "confirm=chess&now=on").await;
+    let id = browser.house.served("club").unwrap().id.to_string();
+    let page = browser.get("/-/console/audit").await.html;
+    for link in [
+        "<a href=\"/-/console/tenants/club\">club</a>",
+        "<a href=\"/-/console/users/boss\">boss</a>",
+        "<a href=\"/-/console/releases/site@1.0.0\">site@1.0.0</a>",
+        "tenant(s), run <a href=\"/-/console/runs/",
+    ] {
+        assert!(page.contains(link), "{link}: {page}");
+    }
+    assert!(page.contains("chess") && !page.contains("/-/console/tenants/chess"), "it is gone: {page}");
+    assert!(page.contains("ben") && !page.contains("/-/console/users/ben"), "so is he: {page}");
+    assert!(!page.contains(&id), "it has a name: {page}");
+}
+
+async fn data_servers_say_whether_they_are_there() {
+    let browser = Browser::new().await;
+    let page = browser.get("/-/console/data-servers").await.html;
+    assert!(page.contains("local") && page.contains("new tenants") && page.contains("sqlite"), "{page}");
+    assert!(page.contains(">away<") && page.contains("3 of 20"), "{page}");
+    let nowhere = browser.get("/-/console/nothing").await.html;
+    assert!(nowhere.contains("<code>/-/console/nothing</code>") && !nowhere.contains("aria-current"));
+}
+
 async fn a_server_is_told_to_leave() {
     let browser = Browser::new().await;
     let page = browser.get("/-/console/servers").await;
@@ -339,10 +410,13 @@ async fn a_server_is_told_to_leave() {
 
 on_each_engine!(
     a_server_is_told_to_leave,
+    the_trail_leads_to_what_is_still_there,
+    data_servers_say_whether_they_are_there,
     nobody_enters_without_a_session,
     another_site_can_not_make_a_browser_change_anything,
     every_page_is_protected_and_none_is_kept,
     a_site_from_the_form_to_the_receipt,
+    a_refused_form_of_a_site_keeps_what_was_typed,
     a_module_is_uploaded_activated_and_rolled_back,
     people_get_secrets_once,
     a_one_time_password_opens_only_the_change_of_it,

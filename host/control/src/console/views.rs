@@ -1,6 +1,8 @@
 //! What the console's pages show. Pure: made from what the services return, rendered by the templates in
 //! `templates/console`. Nothing here asks a service or decides who may see a page.
 
+pub(super) mod audit;
+pub(super) mod data;
 pub(super) mod people;
 pub(super) mod releases;
 pub(super) mod runs;
@@ -8,14 +10,19 @@ pub(super) mod servers;
 pub(super) mod sites;
 
 use crate::error::FieldError;
-use crate::types::AuditEntry;
 use askama::Template;
+use askama::filters::{Escaper as _, Html};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rowhouse_base::Digest;
+use std::fmt;
 use std::sync::LazyLock;
 
 /// The style sheet, served under a name that changes with it.
 pub(super) const STYLESHEET: &str = include_str!("../../templates/console/console.css");
+/// The mark in the browser's tab.
+pub(super) const ICON: &str = include_str!("../../templates/console/icon.svg");
+/// Where it is served, and where every page looks for it.
+pub(super) const ICON_PATH: &str = "/-/console/assets/icon.svg";
 /// Where the style sheet is served.
 pub(super) const STYLESHEET_PATH: &str = "/-/console/assets/console.css";
 static STYLESHEET_URL: LazyLock<String> =
@@ -31,10 +38,13 @@ pub(super) enum Section {
     Users,
     Tokens,
     Servers,
+    Data,
     Audit,
+    /// None: there is no such page.
+    Nowhere,
 }
 
-const SECTIONS: [(Section, &str, &str); 8] = [
+const SECTIONS: [(Section, &str, &str); 9] = [
     (Section::Overview, "Overview", "/-/console/"),
     (Section::Sites, "Tenants", "/-/console/tenants"),
     (Section::Releases, "Releases", "/-/console/releases"),
@@ -42,6 +52,7 @@ const SECTIONS: [(Section, &str, &str); 8] = [
     (Section::Users, "Users", "/-/console/users"),
     (Section::Tokens, "API tokens", "/-/console/tokens"),
     (Section::Servers, "Servers", "/-/console/servers"),
+    (Section::Data, "Data servers", "/-/console/data-servers"),
     (Section::Audit, "Audit trail", "/-/console/audit"),
 ];
 
@@ -78,12 +89,37 @@ impl Frame {
         &STYLESHEET_URL
     }
 
-    fn sections(&self) -> [(Section, &'static str, &'static str); 8] {
+    fn sections(&self) -> [(Section, &'static str, &'static str); 9] {
         SECTIONS
     }
 
     fn is_in(&self, section: &Section) -> bool {
         self.section == *section
+    }
+
+    /// For templates: every page has a frame.
+    fn said<'t>(&self, text: &'t str) -> Said<'t> {
+        Said(text)
+    }
+}
+
+/// A text in which what stands between two backticks is code. HTML when written: both are escaped.
+#[derive(Clone, Copy, Debug)]
+struct Said<'t>(&'t str);
+
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0;
+        while let Some((before, (code, after))) =
+            rest.split_once('`').and_then(|(before, rest)| Some((before, rest.split_once('`')?)))
+        {
+            Html.write_escaped_str(&mut *f, before)?;
+            f.write_str("<code>")?;
+            Html.write_escaped_str(&mut *f, code)?;
+            f.write_str("</code>")?;
+            rest = after;
+        }
+        Html.write_escaped_str(f, rest)
     }
 }
 
@@ -100,11 +136,6 @@ impl Flash {
     /// It was done.
     pub(super) fn good(text: impl Into<String>) -> Self {
         Self { good: true, text: text.into(), lines: Vec::new() }
-    }
-
-    /// It was not done.
-    pub(super) fn bad(text: impl Into<String>) -> Self {
-        Self { good: false, text: text.into(), lines: Vec::new() }
     }
 }
 
@@ -130,6 +161,8 @@ impl Moment {
 #[derive(Clone, Debug)]
 pub(super) struct Field {
     pub name: &'static str,
+    /// Of its own on the page.
+    pub id: &'static str,
     pub label: &'static str,
     pub value: String,
     pub kind: &'static str,
@@ -146,7 +179,13 @@ impl Field {
         hint: &'static str,
         value: impl Into<String>,
     ) -> Self {
-        Self { name, label, value: value.into(), kind: "text", hint, required: false, wrong: None }
+        Self { name, id: name, label, value: value.into(), kind: "text", hint, required: false, wrong: None }
+    }
+
+    /// On a page where another form has a field of this name.
+    pub(super) fn id(mut self, id: &'static str) -> Self {
+        self.id = id;
+        self
     }
 
     /// Has to be filled.
@@ -178,10 +217,30 @@ pub(super) fn mark(fields: &mut [Field], errors: &[FieldError]) -> Vec<String> {
         let name = error.field.split(['[', '.']).next().unwrap_or_default();
         match fields.iter_mut().find(|field| field.name == name) {
             Some(field) => field.wrong = Some(error.detail.clone()),
-            None => others.push(format!("{}: {}", error.field, error.detail)),
+            None => others.push(labelled(error)),
         }
     }
     others
+}
+
+/// An error for a list of them, under the name that pages have for its field.
+pub(super) fn labelled(error: &FieldError) -> String {
+    let label = match error.field.split(['[', '.']).next().unwrap_or_default() {
+        "name" => "Name",
+        "title" => "Title",
+        "locale" => "Language",
+        "time_zone" => "Time zone",
+        "addresses" => "Addresses",
+        "settings" => "Settings",
+        "outbound" => "Outbound requests",
+        "release" => "Release",
+        "data_server" => "Data server",
+        "roles" => "Role",
+        "tenants" => "Tenants",
+        "component" | "module" => "Component",
+        _ => error.field.as_str(),
+    };
+    format!("{label}: {}", error.detail)
 }
 
 /// Links to other pages of a list.
@@ -234,28 +293,6 @@ pub(super) fn bytes(count: u64) -> String {
     if unit == "B" { format!("{count} B") } else { format!("{amount:.1} {unit}") }
 }
 
-/// A row of the audit trail.
-#[derive(Clone, Debug)]
-pub(super) struct AuditRow {
-    pub at: Moment,
-    pub actor: String,
-    pub action: String,
-    pub subject: String,
-    pub detail: String,
-}
-
-impl From<AuditEntry> for AuditRow {
-    fn from(entry: AuditEntry) -> Self {
-        Self {
-            at: Moment::of(&entry.at),
-            actor: entry.actor,
-            action: entry.action,
-            subject: entry.subject,
-            detail: entry.detail,
-        }
-    }
-}
-
 /// A number with a name and, where there is one, the list behind it.
 #[derive(Clone, Debug)]
 pub(super) struct Figure {
@@ -272,17 +309,7 @@ pub(super) struct OverviewPage {
     pub figures: Vec<Figure>,
     pub generation: u64,
     pub default_release: Option<String>,
-    pub rows: Vec<AuditRow>,
-}
-
-/// The audit trail.
-#[derive(Debug, Template)]
-#[template(path = "console/audit.html")]
-pub(super) struct AuditPage {
-    pub frame: Frame,
-    pub tenant: String,
-    pub rows: Vec<AuditRow>,
-    pub pager: Pager,
+    pub rows: Vec<audit::AuditRow>,
 }
 
 /// Asks before something is done.

@@ -24,6 +24,11 @@ const LARGEST: usize = 100;
 const TAG_BYTES: usize = 64;
 /// Bytes of an address; browsers and proxies stop at about as many.
 const URL_BYTES: usize = 8 << 10;
+/// By which visitors come: a page is kept under what the proxy in front said of each of them.
+const SCHEMES: [&str; 2] = ["http", "https"];
+
+/// An authority, and the path below which the site lies there; empty where it has the host to itself.
+type Place = (String, String);
 
 /// What a request asks to be made anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,15 +111,18 @@ impl Control {
         moved.map_err(ControlError::port("count the flush in the tenant's database"))
     }
 
-    /// Forgets a page at every address by which it may be reached, and says which they are.
+    /// Forgets a page at every address by which it may be reached, by either scheme, and says which they are.
     fn forget_page(&self, snapshot: &Snapshot, tenant: &Tenant, url: &str) -> Result<Vec<String>> {
         let (given, path) = self.place(snapshot, tenant, url)?;
         let mut places = self.places(snapshot, tenant);
         places.extend(given.filter(|given| !places.contains(given)));
         let mut addresses = Vec::new();
-        for (origin, base_path) in &places {
-            self.cache.forget(tenant, PagePlace { origin, base_path, path: path.as_str() });
-            addresses.push(format!("{origin}{base_path}{path}"));
+        for (authority, base_path) in &places {
+            for scheme in SCHEMES {
+                let origin = format!("{scheme}://{authority}");
+                self.cache.forget(tenant, PagePlace { origin: &origin, base_path, path: path.as_str() });
+                addresses.push(format!("{origin}{base_path}{path}"));
+            }
         }
         Ok(addresses)
     }
@@ -125,7 +133,7 @@ impl Control {
         snapshot: &Snapshot,
         tenant: &Tenant,
         url: &str,
-    ) -> Result<(Option<(String, String)>, PathAndQuery)> {
+    ) -> Result<(Option<Place>, PathAndQuery)> {
         let wrong = || {
             ControlError::field(
                 "url",
@@ -155,20 +163,17 @@ impl Control {
         if found.id != tenant.id {
             return Err(wrong());
         }
-        // Visitors are known by the configured scheme, whatever somebody wrote here.
-        let origin = format!("{}://{authority}", self.config.scheme);
         let path = match uri.query() {
             Some(query) => format!("{path}?{query}"),
             None => path.to_owned(),
         };
-        Ok((Some((origin, base_path)), path.parse().map_err(|_no_path| wrong())?))
+        Ok((Some((authority, base_path)), path.parse().map_err(|_no_path| wrong())?))
     }
 
-    /// Every origin, with the path below which the site lies there, that is known beforehand. Hosts below a wildcard
-    /// are not.
-    fn places(&self, snapshot: &Snapshot, tenant: &Tenant) -> Vec<(String, String)> {
+    /// Every place of the site that is known beforehand. Hosts below a wildcard are not.
+    fn places(&self, snapshot: &Snapshot, tenant: &Tenant) -> Vec<Place> {
         let port = self.config.port.map(|port| format!(":{port}")).unwrap_or_default();
-        let at = |host: &str| format!("{}://{host}{port}", self.config.scheme);
+        let at = |host: &str| format!("{host}{port}");
         let base = snapshot.base();
         let bases = || std::iter::once(&base.domain).chain(&base.aliases).map(|host| at(host.as_str()));
         let exact = tenant.addresses.iter().filter_map(|address| match address {
@@ -176,14 +181,14 @@ impl Control {
             AddressPattern::Wildcard(_) => None,
         });
         let own = exact.chain([at(&format!("{}.{}", tenant.name, base.domain))]);
-        let mut places: Vec<_> = own.map(|origin| (origin, String::new())).collect();
+        let mut places: Vec<_> = own.map(|authority| (authority, String::new())).collect();
         match snapshot.single() {
             Some(single) if single.id == tenant.id => {
-                places.extend(bases().map(|origin| (origin, String::new())));
+                places.extend(bases().map(|authority| (authority, String::new())));
             }
             Some(_) => {}
             None if tenant.url_prefix => {
-                places.extend(bases().map(|origin| (origin, format!("/{}", tenant.name))));
+                places.extend(bases().map(|authority| (authority, format!("/{}", tenant.name))));
             }
             None => {}
         }

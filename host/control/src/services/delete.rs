@@ -7,7 +7,7 @@ use super::operations::idle;
 use crate::Control;
 use crate::error::ControlError;
 use crate::ports::Kept;
-use crate::store::{ReceiptRow, TenantRow};
+use crate::store::{Change, ReceiptRow, TenantRow};
 use crate::types::{DeleteOutcome, FoundView, Page, Paging, ReceiptView, RemovedView, TrashedView, rfc3339};
 use rowhouse_identity::Operator;
 use rowhouse_tenant::TenantState;
@@ -149,7 +149,7 @@ impl Control {
     async fn mark_deleting(&self, actor: &str, row: &TenantRow) -> Result<TenantRow> {
         let mut change = self.store.change().await?;
         let missing = || ControlError::not_found("tenant", &row.name);
-        let mut row = change.tenant(row.id).await?.ok_or_else(missing)?;
+        let row = change.tenant(row.id).await?.ok_or_else(missing)?;
         match row.state {
             TenantState::Provisioning => {
                 return Err(ControlError::Conflict(format!("tenant `{}` is being made", row.name)));
@@ -161,7 +161,23 @@ impl Control {
             TenantState::Active | TenantState::Suspended | TenantState::Trashed => {}
         }
         idle(&row)?;
+        self.end(actor, change, row).await
+    }
+
+    /// Marks a half-made tenant whose data can't be removed just now.
+    pub(super) async fn give_up(&self, actor: &str, row: &TenantRow) -> Result<()> {
+        let mut change = self.store.change().await?;
+        match change.tenant(row.id).await? {
+            Some(row) if row.state == TenantState::Provisioning => {
+                self.end(actor, change, row).await.map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn end(&self, actor: &str, mut change: Change, mut row: TenantRow) -> Result<TenantRow> {
         row.state = TenantState::Deleting;
+        row.operation = None;
         change.put_tenant(&mut row).await?;
         change.put_addresses(&row).await?;
         change.audit(actor, "tenant.deleting", row.name.as_str(), Some(row.name.as_str()), "").await?;

@@ -109,7 +109,7 @@ impl Control {
 
     /// A tenant's archive, from the export straight into the staging.
     async fn copied(&self, row: &TenantRow) -> Result<Box<dyn StagedArchive>> {
-        let failed = |text: String| ControlError::port("copy the tenant")(PortError(text));
+        let failed = |text: String| ControlError::port("copy the tenant")(PortError::lasting(text));
         let (read, write) = std::io::pipe().map_err(|error| failed(error.to_string()))?;
         let tenant = self.seen(row);
         let export = self.data.export(&tenant, facts(row), Box::new(write));
@@ -192,8 +192,11 @@ impl Control {
     /// Takes back a tenant that could not be made; what fails here is tried again at the next start.
     pub(super) async fn take_back(&self, actor: &str, row: &TenantRow, error: &ControlError) {
         let why = Chain(error).to_string();
-        if let Err(failure) = self.abandon(actor, row, &why).await {
-            tracing::error!(tenant = %row.id, error = %Chain(&failure), "clean up a half-made tenant");
+        let Err(failure) = self.abandon(actor, row, &why).await else { return };
+        tracing::error!(tenant = %row.id, error = %Chain(&failure), "clean up a half-made tenant");
+        // Its name is free, and the housekeeping goes on with it.
+        if let Err(failure) = self.give_up(actor, row).await {
+            tracing::error!(tenant = %row.id, error = %Chain(&failure), "give up a half-made tenant");
         }
     }
 

@@ -1,9 +1,9 @@
-//! Users, members of tenants, and the audit trail.
+//! Users and members of tenants.
 
 use crate::Control;
 use crate::error::{ControlError, FieldError};
 use crate::types::{
-    AuditEntry, CreateUser, CreatedUser, MemberView, OneTimePassword, Page, Paging, PatchUser, UserView,
+    CreateUser, CreatedUser, MemberView, Membership, OneTimePassword, Page, Paging, PatchUser, UserView,
     rfc3339,
 };
 use rowhouse_base::Timestamp;
@@ -12,6 +12,9 @@ use rowhouse_base::secret::Secret;
 use rowhouse_identity::{Operator, Role, Roles, User, UserName, check_rules};
 
 type Result<T> = std::result::Result<T, ControlError>;
+
+/// Memberships of one user on one page.
+const MEMBERSHIPS: u32 = 200;
 
 impl Control {
     /// A page of users in the order of their names.
@@ -172,6 +175,23 @@ impl Control {
         Ok(members.into_iter().map(|(user, roles)| member(&user, &roles)).collect())
     }
 
+    /// The tenants that a user belongs to, in the order of their names: the first of them, where there are many.
+    ///
+    /// # Errors
+    /// [`ControlError::NotFound`].
+    pub(crate) async fn memberships(&self, _operator: &Operator, user: &str) -> Result<Page<Membership>> {
+        let missing = || ControlError::not_found("user", user.chars().take(80).collect::<String>());
+        let name = UserName::parse(user).map_err(|_no_name| missing())?;
+        let user = self.store.user(&name).await?.ok_or_else(missing)?;
+        let rows = self.store.memberships(user.id, MEMBERSHIPS + 1).await?;
+        let all = rows.into_iter().map(|(tenant, title, roles)| Membership {
+            tenant: tenant.to_string(),
+            title,
+            roles: roles.iter().map(|role| role.to_string()).collect(),
+        });
+        Ok(Page::cut(all.collect(), MEMBERSHIPS, |membership| membership.tenant.clone()))
+    }
+
     /// Makes a user a member of a tenant with exactly these roles.
     ///
     /// # Errors
@@ -219,30 +239,6 @@ impl Control {
         change.commit().await?;
         self.identity.forget_user(user.id);
         Ok(())
-    }
-
-    /// A page of the audit trail, newest first, of one tenant where named.
-    ///
-    /// # Errors
-    /// [`ControlError::Database`].
-    pub async fn audit(
-        &self,
-        _operator: &Operator,
-        paging: &Paging,
-        tenant: Option<&str>,
-    ) -> Result<Page<AuditEntry>> {
-        let limit = paging.limit();
-        let rows = self.store.audit_page(tenant.unwrap_or_default(), paging.cursor(), limit + 1).await?;
-        let page = Page::cut(rows, limit, |row| row.id.to_string());
-        let entry = |row: crate::store::AuditRow| AuditEntry {
-            id: row.id.to_string(),
-            at: rfc3339(row.at),
-            actor: row.actor,
-            action: row.action,
-            subject: row.subject,
-            detail: row.detail,
-        };
-        Ok(Page { items: page.items.into_iter().map(entry).collect(), next: page.next })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Making releases ready before anything is moved to them: each server compiles what was pushed last and what runs are
 //! about, behind everything else, and says so with its beat. An activation waits for the others before it moves the
-//! first tenant, so that no server has to compile while visitors wait for what it is to serve.
+//! first tenant, so that no server has to compile while visitors wait for what it is to serve. What tenants run already
+//! and a server has not compiled, it compiles aside, while changes of all others take effect.
 
 use super::servers::{BEAT_PAUSE, LIVE, LOOK};
 use crate::Control;
@@ -39,6 +40,17 @@ impl Control {
                 () = told(&mut ended) => return,
                 () = self.link.news() => {}
             }
+        }
+    }
+
+    /// Makes ready what tenants wait for, whenever there is something, until the server ends.
+    pub(crate) async fn make_modules_ready_on(self: Arc<Self>, mut ended: watch::Receiver<bool>) {
+        loop {
+            tokio::select! {
+                () = told(&mut ended) => return,
+                () = self.link.modules_wanted() => {}
+            }
+            self.reconciler.make_modules_ready().await;
         }
     }
 

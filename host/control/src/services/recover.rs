@@ -24,7 +24,8 @@ const TOMBSTONES: Duration = Duration::from_secs(7 * 24 * 3600);
 const RUNS: Duration = Duration::from_secs(90 * 24 * 3600);
 
 impl Control {
-    /// Loads the snapshot and finishes what a crash left half done. Called once, before anything is served.
+    /// Loads the snapshot, finishes what a crash left half done, and makes ready what is to be served. Called once, before
+    /// anything is served.
     ///
     /// # Errors
     /// [`ControlError::Database`]; what fails for one tenant is logged and left for the next time.
@@ -33,6 +34,13 @@ impl Control {
             // The control database is away; this is done when it is back.
             return Ok(());
         }
+        self.put_right().await?;
+        self.reconciler.make_modules_ready().await;
+        self.sync().await
+    }
+
+    /// The same, without waiting for modules.
+    pub(super) async fn put_right(&self) -> Result<()> {
         self.enter().await?;
         for row in self.store.tenants_in(TenantState::Provisioning).await? {
             if self.may_take_over(&row).await {

@@ -115,7 +115,7 @@ impl Control {
         let path = self.saved(row);
         let failed = |error: io::Error| {
             let text = format!("{}: {error}", path.display());
-            ControlError::port("save the old content")(PortError(text))
+            ControlError::port("save the old content")(PortError::lasting(text))
         };
         let file = create(&path).map_err(failed)?;
         let tenant = self.seen(row);
@@ -137,7 +137,7 @@ impl Control {
         let path = self.saved(row);
         let file = File::open(&path).map_err(|error| {
             let text = format!("{}: {error}", path.display());
-            ControlError::port("open the saved content")(PortError(text))
+            ControlError::port("open the saved content")(PortError::lasting(text))
         })?;
         let archive = self.data.stage(Box::new(file)).await?;
         let ran = row.release.as_ref().map(|release| release.name.as_str());

@@ -11,7 +11,7 @@ use crate::error::ControlError;
 use crate::store::{Change, ItemRow, ItemState, ReleaseRow, RunKind, RunRow, RunState};
 use crate::types::{Page, Paging, RunDetail, RunItemView, RunView, StartRun, rfc3339};
 use rowhouse_base::id::{RunId, TenantId};
-use rowhouse_base::{TenantName, Timestamp, tasks};
+use rowhouse_base::{TenantName, tasks};
 use rowhouse_identity::Operator;
 use rowhouse_tenant::ReleaseName;
 use std::sync::Arc;
@@ -60,7 +60,7 @@ impl Control {
         let row = self.known_run(id).await?;
         let control = Arc::clone(self);
         Self::detached("resume a run", async move {
-            match row.state_at(Timestamp::now()) {
+            match row.state_now() {
                 RunState::Failed => control.reopen(&actor, &row).await?,
                 RunState::Interrupted => {}
                 RunState::Finished => {
@@ -243,7 +243,8 @@ async fn default_release(change: &mut Change) -> Result<Option<ReleaseName>> {
 /// A run that nobody works on yet.
 fn record(kind: RunKind, release: &ReleaseName, actor: &str, change: &Change) -> RunRow {
     RunRow {
-        id: RunId::new(),
+        // Those who look for the newest run find this one.
+        id: RunId::at(change.at()),
         kind,
         release: release.clone(),
         state: RunState::Queued,
@@ -257,13 +258,14 @@ fn record(kind: RunKind, release: &ReleaseName, actor: &str, change: &Change) ->
         owner: None,
         turn: 0,
         until: None,
+        now: change.at(),
         started_at: change.at(),
         ended_at: None,
     }
 }
 
 fn run_view(row: &RunRow) -> RunView {
-    let state = row.state_at(Timestamp::now());
+    let state = row.state_now();
     let ended = row.moved.saturating_add(row.failed).saturating_add(row.gone);
     RunView {
         id: row.id.to_string(),

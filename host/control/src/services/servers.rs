@@ -335,7 +335,7 @@ impl Control {
         let shipped = self.standing.shipped.lock().take();
         let done = async {
             self.bootstrap(shipped.as_ref()).await?;
-            self.recover().await
+            self.put_right().await
         };
         if let Err(error) = done.await {
             self.standing.early.store(true, Ordering::SeqCst);

@@ -85,11 +85,15 @@ impl From<DatabaseError> for SingleError {
 impl Control {
     /// Makes the base host lead to the one site: the named one; else the one that it led to the last time; else
     /// the only one; else one that is made now, with an owner. May be repeated: a crash in between leaves
-    /// what the next start goes on with.
+    /// what the next start goes on with. While the control database is away it is what the kept snapshot says, and the next
+    /// start does the rest.
     ///
     /// # Errors
     /// [`SingleError`]; nothing was changed where it is not [`SingleError::Control`].
     pub async fn single_site(&self, wish: &SingleWish) -> Result<SingleSite> {
+        if self.standing.is_early() {
+            return self.single_as_kept(wish).await;
+        }
         let last = self.store.setting(SINGLE_SITE).await?;
         let last = last.and_then(|text| text.parse::<TenantId>().ok());
         let found = choose(&self.directory.snapshot(), wish.name.as_ref(), last)?;
@@ -109,6 +113,15 @@ impl Control {
         let owner = self.own_single(id, &name, made).await?;
         self.reconciler.lead_to(name.clone()).await;
         Ok(SingleSite { name, made, owner })
+    }
+
+    /// The site as it was kept, where the control database is away: nothing is made and nothing recorded.
+    async fn single_as_kept(&self, wish: &SingleWish) -> Result<SingleSite> {
+        let last = self.reconciler.kept_single();
+        let found = choose(&self.directory.snapshot(), wish.name.as_ref(), last)?;
+        let name = found.ok_or(DatabaseError::Away)?.name.clone();
+        self.reconciler.lead_to(name.clone()).await;
+        Ok(SingleSite { name, made: false, owner: None })
     }
 
     async fn make_single(&self, wish: &SingleWish) -> Result<(TenantId, TenantName)> {

@@ -5,10 +5,12 @@ use crate::Control;
 use crate::error::{ControlError, FieldError};
 use crate::store::{Change, DatabaseError, Operation, TenantRow, state_counts};
 use crate::types::{Page, Paging, PatchTenant, StatusView, TenantCounts, TenantRelease, TenantView, rfc3339};
-use rowhouse_base::TenantName;
+use rowhouse_base::{Chain, TenantName};
 use rowhouse_identity::Operator;
 use rowhouse_tenant::{AddressPattern, OutboundRule, TenantState};
 use std::collections::BTreeMap;
+use std::error::Error;
+use std::str::FromStr;
 
 type Result<T> = std::result::Result<T, ControlError>;
 
@@ -247,19 +249,25 @@ pub(super) async fn hold_addresses(change: &mut Change, row: &TenantRow) -> Resu
     })
 }
 
-/// Reads addresses, each once, in the order given.
-pub(super) fn read_addresses(texts: &[String], wrong: &mut Vec<FieldError>) -> Vec<AddressPattern> {
-    let mut addresses: Vec<AddressPattern> = Vec::new();
-    for (index, text) in texts.iter().enumerate() {
-        match text.parse::<AddressPattern>() {
-            Ok(address) if addresses.contains(&address) => {}
-            Ok(address) => addresses.push(address),
-            Err(error) => wrong.push(FieldError {
-                field: format!("addresses[{index}]"),
-                detail: rowhouse_base::Chain(&error).to_string(),
-            }),
+/// Reads the entries of a list, each once, in the order given.
+fn read_each<'a, T>(field: &str, texts: impl Iterator<Item = &'a str>, wrong: &mut Vec<FieldError>) -> Vec<T>
+where
+    T: FromStr<Err: Error + 'static> + PartialEq,
+{
+    let mut entries = Vec::new();
+    for (index, text) in texts.enumerate() {
+        match text.parse::<T>() {
+            Ok(entry) if entries.contains(&entry) => {}
+            Ok(entry) => entries.push(entry),
+            Err(error) => wrong.push(fault(&format!("{field}[{index}]"), Chain(&error).to_string())),
         }
     }
+    entries
+}
+
+/// Reads addresses, each once, in the order given.
+pub(super) fn read_addresses(texts: &[String], wrong: &mut Vec<FieldError>) -> Vec<AddressPattern> {
+    let addresses = read_each("addresses", texts.iter().map(String::as_str), wrong);
     if addresses.len() > ADDRESSES {
         wrong.push(fault("addresses", format!("a tenant has at most {ADDRESSES} addresses")));
     }
@@ -268,17 +276,7 @@ pub(super) fn read_addresses(texts: &[String], wrong: &mut Vec<FieldError>) -> V
 
 /// Reads outbound rules, each once, in the order given.
 pub(super) fn read_outbound(texts: &[String], wrong: &mut Vec<FieldError>) -> Vec<OutboundRule> {
-    let mut rules: Vec<OutboundRule> = Vec::new();
-    for (index, text) in texts.iter().enumerate() {
-        match text.trim().parse::<OutboundRule>() {
-            Ok(rule) if rules.contains(&rule) => {}
-            Ok(rule) => rules.push(rule),
-            Err(error) => wrong.push(FieldError {
-                field: format!("outbound[{index}]"),
-                detail: rowhouse_base::Chain(&error).to_string(),
-            }),
-        }
-    }
+    let rules = read_each("outbound", texts.iter().map(|text| text.trim()), wrong);
     if rules.len() > OUTBOUND {
         wrong.push(fault("outbound", format!("a tenant has at most {OUTBOUND} outbound hosts")));
     }
@@ -299,7 +297,7 @@ pub(super) fn check_words(locale: Option<&str>, time_zone: Option<&str>, wrong: 
                 .all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()))
     };
     if locale.is_some_and(|text| !tag(text)) {
-        wrong.push(fault("locale", "a locale is a BCP 47 tag such as `en` or `de-CH`".to_owned()));
+        wrong.push(fault("locale", "a language tag (BCP 47) such as `en` or `de-CH`".to_owned()));
     }
     if time_zone.is_some_and(|text| jiff::tz::TimeZone::get(text).is_err()) {
         wrong.push(fault("time_zone", "a time zone is an IANA name such as `Europe/Zurich`".to_owned()));

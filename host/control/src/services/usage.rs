@@ -50,6 +50,7 @@ impl Control {
             isolation: server.isolation,
             reachable: server.reachable,
             connections: server.connections,
+            connection_limit: server.limit,
             opened: server.opened,
         });
         Ok(DataServerList { items: items.collect() })

@@ -62,9 +62,7 @@ pub(super) struct Pools {
 /// Opens a control database and makes it where there is none. `connections` is for servers; SQLite has its own
 /// numbers.
 pub(super) async fn open(url: &ControlUrl, connections: u32) -> Result<Pools, sqlx::Error> {
-    // A quarter writes: changes are made one after the other, so more writers would only wait.
-    let writers = (connections / 4).max(1);
-    let readers = connections.saturating_sub(writers).max(1);
+    let (readers, writers) = shares(connections);
     match &url.place {
         Place::File(path) => sqlite::open(path).await,
         Place::Postgres(options) => postgresql::open(options, readers, writers).await,
@@ -72,10 +70,16 @@ pub(super) async fn open(url: &ControlUrl, connections: u32) -> Result<Pools, sq
     }
 }
 
+/// How many of a server's connections read and how many write. A quarter writes: changes are made one after the
+/// other, so more writers would only wait.
+fn shares(connections: u32) -> (u32, u32) {
+    let writers = (connections / 4).max(1);
+    (connections.saturating_sub(writers).max(1), writers)
+}
+
 /// Connections to a server that does not answer yet; made when they are needed. None for a file.
 pub(super) fn later(url: &ControlUrl, connections: u32) -> Option<Pools> {
-    let writers = (connections / 4).max(1);
-    let readers = connections.saturating_sub(writers).max(1);
+    let (readers, writers) = shares(connections);
     match &url.place {
         Place::File(_) => None,
         Place::Postgres(options) => Some(postgresql::later(options, readers, writers)),
@@ -93,6 +97,18 @@ pub(super) enum SchemaTurn {
 }
 
 impl Pools {
+    /// Makes a connection of each, so that a start finds out here what is wrong.
+    async fn reached(self) -> Result<Self, sqlx::Error> {
+        for pool in [&self.read, &self.write] {
+            match pool {
+                Pool::Sqlite(pool) => drop(pool.acquire().await?),
+                Pool::Postgres(pool) => drop(pool.acquire().await?),
+                Pool::MySql(pool) => drop(pool.acquire().await?),
+            }
+        }
+        Ok(self)
+    }
+
     /// Waits for the turn to change the schema. `None` where another server has it for too long.
     pub(super) async fn schema_turn(&self) -> Result<Option<SchemaTurn>, sqlx::Error> {
         match &self.write {

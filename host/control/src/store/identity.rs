@@ -151,12 +151,17 @@ impl IdentityStore for Store {
 
     fn set_password(&self, user: UserId, hash: PasswordHash, keep: Option<Digest>) -> Later<'_, ()> {
         later(async move {
+            let row = sql("SELECT name FROM users WHERE id = $1")
+                .bind(user.to_string())
+                .fetch_optional(&self.pools.read)
+                .await?;
+            let name: Option<String> = row.map(|row| row.get("name")).transpose()?;
+            // The trail names people as its other rows do.
+            let name = name.unwrap_or_else(|| user.to_string());
             let mut change = self.change().await?;
             change.put_password(user, &hash, false).await?;
             change.remove_sessions(user, keep).await?;
-            change
-                .audit(&format!("user {user}"), "user.change-password", &user.to_string(), None, "")
-                .await?;
+            change.audit(&format!("user {name}"), "user.change-password", &name, None, "").await?;
             change.commit().await
         })
     }
@@ -193,7 +198,8 @@ impl IdentityStore for Store {
             let row = sql("SELECT id, name, scopes, created_at, expires_at FROM tokens WHERE digest = $1")
                 .bind(digest.to_string())
                 .fetch_optional(&self.pools.read)
-                .await?;
+                .await
+                .inspect_err(|_error| self.link.look())?;
             row.map(|row| Ok(StoredToken { token: token(&row)? })).transpose()
         })
     }

@@ -3,7 +3,7 @@
 use super::dialect::{Row, sql};
 use super::{Change, Result, Store, flag, generation, like, parsed, timestamp, value};
 use rowhouse_base::id::{TenantId, TokenId, UserId};
-use rowhouse_base::{Digest, Timestamp};
+use rowhouse_base::{Digest, TenantName, Timestamp};
 use rowhouse_identity::{ApiToken, PasswordHash, Roles, TokenScope, User, UserName};
 
 macro_rules! columns {
@@ -85,6 +85,22 @@ impl Store {
         .fetch_all(&self.pools.read)
         .await?;
         rows.iter().map(|row| Ok((user(row)?, parsed(row, "roles")?))).collect()
+    }
+
+    /// A user's tenants that hold their names, in the order of these.
+    pub(crate) async fn memberships(
+        &self,
+        user: UserId,
+        limit: u32,
+    ) -> Result<Vec<(TenantName, String, Roles)>> {
+        let rows = sql("SELECT tenants.name, tenants.title, memberships.roles FROM memberships \
+             JOIN tenants ON tenants.id = memberships.tenant_id \
+             WHERE memberships.user_id = $1 AND tenants.live_name IS NOT NULL ORDER BY tenants.name LIMIT $2")
+        .bind(user.to_string())
+        .bind(i64::from(limit))
+        .fetch_all(&self.pools.read)
+        .await?;
+        rows.iter().map(|row| Ok((parsed(row, "name")?, row.get("title")?, parsed(row, "roles")?))).collect()
     }
 
     /// All API tokens, oldest first.

@@ -1,7 +1,8 @@
 //! Runs, and who works on them.
 //!
 //! A run is held by a lease: the server and the turn in which it took the run, until a time that its beat
-//! moves on. Leases are taken in a change, and every change of a run's progress asks for the lease in the
+//! moves on. That time is the database's, and so is the one it is compared with: servers whose clocks differ agree on who
+//! has a run. Leases are taken in a change, and every change of a run's progress asks for the lease in the
 //! statement that moves the counts: who lost it changes nothing, however late it comes. What a run is to
 //! do with each tenant is in `items`.
 
@@ -14,6 +15,7 @@ use super::{Change, Result, Store, generation, number, parsed, parsed_option, ti
 use rowhouse_base::Timestamp;
 use rowhouse_base::id::{RunId, ServerId};
 use rowhouse_tenant::ReleaseName;
+use std::time::Duration;
 
 macro_rules! columns {
     () => {
@@ -97,24 +99,27 @@ pub(crate) struct RunRow {
     pub(crate) actor: String,
     pub(crate) owner: Option<ServerId>,
     pub(crate) turn: i64,
+    /// By the database's clock.
     pub(crate) until: Option<Timestamp>,
+    /// When this was read, by the same clock.
+    pub(crate) now: Timestamp,
     pub(crate) started_at: Timestamp,
     pub(crate) ended_at: Option<Timestamp>,
 }
 
 impl RunRow {
-    /// The state as it is now: a lease that ran out is an interruption.
-    pub(crate) fn state_at(&self, now: Timestamp) -> RunState {
+    /// The state as of now: a lease that ran out is an interruption.
+    pub(crate) fn state_now(&self) -> RunState {
         match self.state {
-            RunState::Running if self.until.is_none_or(|until| until < now) => RunState::Interrupted,
+            RunState::Running if self.until.is_none_or(|until| until < self.now) => RunState::Interrupted,
             state => state,
         }
     }
 
     /// Whether this server may take it: nobody has it, nobody has it any more, or this server had it before
     /// it was started anew.
-    pub(crate) fn is_free_for(&self, server: ServerId, now: Timestamp) -> bool {
-        match self.state_at(now) {
+    pub(crate) fn is_free_for(&self, server: ServerId) -> bool {
+        match self.state_now() {
             RunState::Queued | RunState::Interrupted => true,
             RunState::Running => self.owner == Some(server),
             RunState::Finished | RunState::Failed => false,
@@ -139,7 +144,7 @@ pub(crate) struct Tally {
     pub(crate) gone: u64,
 }
 
-fn read(row: &Row) -> Result<RunRow> {
+fn read(row: &Row, now: Timestamp) -> Result<RunRow> {
     Ok(RunRow {
         id: parsed(row, "id")?,
         kind: parsed(row, "kind")?,
@@ -155,6 +160,7 @@ fn read(row: &Row) -> Result<RunRow> {
         owner: parsed_option(row, "lease_owner")?,
         turn: row.get("lease_turn")?,
         until: row.get::<Option<i64>>("lease_until")?.map(Timestamp),
+        now,
         started_at: timestamp(row, "started_at")?,
         ended_at: row.get::<Option<i64>>("ended_at")?.map(Timestamp),
     })
@@ -162,15 +168,17 @@ fn read(row: &Row) -> Result<RunRow> {
 
 impl Store {
     pub(crate) async fn run(&self, id: RunId) -> Result<Option<RunRow>> {
+        let now = self.moment().await?;
         let row = sql(concat!("SELECT ", columns!(), " FROM runs WHERE id = $1"))
             .bind(id.to_string())
             .fetch_optional(&self.pools.read)
             .await?;
-        row.as_ref().map(read).transpose()
+        row.map(|row| read(&row, now)).transpose()
     }
 
     /// Runs, newest first, older than one where given.
     pub(crate) async fn runs_page(&self, before: &str, limit: u32) -> Result<Vec<RunRow>> {
+        let now = self.moment().await?;
         let rows = sql(concat!(
             "SELECT ",
             columns!(),
@@ -181,11 +189,12 @@ impl Store {
         .bind(i64::from(limit))
         .fetch_all(&self.pools.read)
         .await?;
-        rows.iter().map(read).collect()
+        rows.iter().map(|row| read(row, now)).collect()
     }
 
     /// Those that are not over. There is one at a time.
     pub(crate) async fn runs_open(&self) -> Result<Vec<RunRow>> {
+        let now = self.moment().await?;
         let rows = sql(concat!(
             "SELECT ",
             columns!(),
@@ -193,11 +202,12 @@ impl Store {
         ))
         .fetch_all(&self.pools.read)
         .await?;
-        rows.iter().map(read).collect()
+        rows.iter().map(|row| read(row, now)).collect()
     }
 
-    /// Moves the end of a lease on. False where another server has the run.
-    pub(crate) async fn beat(&self, lease: &Lease, until: Timestamp) -> Result<bool> {
+    /// Has a lease hold for so long from now. False where another server has the run.
+    pub(crate) async fn beat(&self, lease: &Lease, time: Duration) -> Result<bool> {
+        let until = self.moment().await?.after(time);
         let held = settled(|| {
             sql("UPDATE runs SET lease_until = $1 WHERE id = $2 AND lease_owner = $3 AND lease_turn = $4 \
                  AND state = 'running'")
@@ -239,7 +249,7 @@ impl Change {
             .bind(id.to_string())
             .fetch_optional(&mut self.tx)
             .await?;
-        row.as_ref().map(read).transpose()
+        row.map(|row| read(&row, self.at)).transpose()
     }
 
     /// The run that is not over, where there is one.
@@ -281,14 +291,14 @@ impl Change {
         Ok(())
     }
 
-    /// Takes a run that is free, until a time.
+    /// Takes a run that is free, for so long.
     pub(crate) async fn take_run(
         &mut self,
         id: RunId,
         owner: ServerId,
-        until: Timestamp,
+        time: Duration,
     ) -> Result<Option<Lease>> {
-        let Some(row) = self.run(id).await?.filter(|row| row.is_free_for(owner, self.at)) else {
+        let Some(row) = self.run(id).await?.filter(|row| row.is_free_for(owner)) else {
             return Ok(None);
         };
         let lease = Lease { run: id, owner, turn: row.turn.saturating_add(1) };
@@ -296,7 +306,7 @@ impl Change {
              WHERE id = $5")
         .bind(owner.to_string())
         .bind(lease.turn)
-        .bind(until.0)
+        .bind(self.at.after(time).0)
         .bind(self.generation)
         .bind(id.to_string())
         .execute(&mut self.tx)
@@ -304,9 +314,9 @@ impl Change {
         Ok(Some(lease))
     }
 
-    /// Adds to a run's counts and moves its lease on. False where the lease is another's by now: then nothing of
-    /// this change may be committed.
-    pub(crate) async fn advance_run(&mut self, lease: &Lease, more: Tally, until: Timestamp) -> Result<bool> {
+    /// Adds to a run's counts and has its lease hold for so long. False where the lease is another's by now: then nothing
+    /// of this change may be committed.
+    pub(crate) async fn advance_run(&mut self, lease: &Lease, more: Tally, time: Duration) -> Result<bool> {
         let held = sql(
             "UPDATE runs SET moved = moved + $1, failed = failed + $2, gone = gone + $3, lease_until = $4, gen = $5 \
              WHERE id = $6 AND lease_owner = $7 AND lease_turn = $8 AND state = 'running'",
@@ -314,7 +324,7 @@ impl Change {
         .bind(number(more.moved))
         .bind(number(more.failed))
         .bind(number(more.gone))
-        .bind(until.0)
+        .bind(self.at.after(time).0)
         .bind(self.generation)
         .bind(lease.run.to_string())
         .bind(lease.owner.to_string())

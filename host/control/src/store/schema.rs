@@ -329,7 +329,7 @@ mod tests {
                 .map(|row| row.get("name").unwrap())
                 .collect();
             assert!(names.iter().eq(MIGRATIONS.iter().map(|migration| migration.name)), "{cut}: {names:?}");
-            let store = Store { pools, link: link() };
+            let store = Store::over(pools, link());
             assert_eq!(store.generation().await.unwrap(), 0, "{cut}");
             store.change().await.unwrap().commit().await.unwrap();
         }
@@ -385,7 +385,7 @@ mod tests {
             }
         }
         migrate(&pools).await.unwrap();
-        let store = Store { pools, link: link() };
+        let store = Store::over(pools, link());
         let mut states = Vec::new();
         for id in &ids {
             let run = store.run(*id).await.unwrap().unwrap();
@@ -417,7 +417,7 @@ mod tests {
             .await
             .unwrap();
         migrate(&pools).await.unwrap();
-        assert_eq!(Store { pools, link: link() }.bytes(&digest).await.unwrap().unwrap(), b"component");
+        assert_eq!(Store::over(pools, link()).bytes(&digest).await.unwrap().unwrap(), b"component");
     }
 
     on_each_engine!(

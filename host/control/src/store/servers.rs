@@ -4,7 +4,7 @@
 //! server still beats must not depend on two clocks agreeing. Who is to leave is told by the row, and that
 //! change does move the generation, so that the server looks at once.
 
-use super::dialect::{settled, sql};
+use super::dialect::{Row, settled, sql};
 use super::{Change, Result, Store, flag, generation, json_option, number, parsed, timestamp, to_json};
 use rowhouse_base::id::{ServerId, TenantId};
 use rowhouse_base::{Digest, Timestamp};
@@ -92,10 +92,26 @@ fn before(now: Timestamp, age: Duration) -> i64 {
 }
 
 impl Store {
-    /// The time by the database's clock.
-    pub(super) async fn moment(&self) -> Result<Timestamp> {
-        let row = sql(self.pools.read.moment_text()).fetch_one(&self.pools.read).await?;
-        timestamp(&row, "moment")
+    /// The time by the database's clock, which is the same for all servers.
+    pub(crate) async fn moment(&self) -> Result<Timestamp> {
+        let asked = sql(self.pools.read.moment_text()).fetch_one(&self.pools.read).await;
+        let row = asked.inspect_err(|_error| self.link.look())?;
+        self.read_moment(&row)
+    }
+
+    /// The time that was asked for.
+    pub(super) fn read_moment(&self, row: &Row) -> Result<Timestamp> {
+        let moment = timestamp(row, "moment")?;
+        #[cfg(test)]
+        let moment =
+            Timestamp(moment.0.saturating_add(self.ahead.load(std::sync::atomic::Ordering::Relaxed)));
+        Ok(moment)
+    }
+
+    /// Has the database's clock go ahead of this machine's by so many microseconds.
+    #[cfg(test)]
+    pub(crate) fn put_ahead(&self, micros: i64) {
+        self.ahead.store(micros, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// Enters a server, as it is now: what an earlier process of the same server left is gone.

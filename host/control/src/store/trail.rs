@@ -1,9 +1,10 @@
 //! What happened: the audit trail, written in the transaction it tells of, and deletion receipts.
 
-use super::dialect::sql;
+use super::dialect::{sql, sql_in};
 use super::{Change, Result, Store, parsed, timestamp};
 use rowhouse_base::Timestamp;
-use rowhouse_base::id::{AuditId, TenantId};
+use rowhouse_base::id::{AuditId, RunId, TenantId};
+use std::collections::HashSet;
 
 /// One row of the audit trail.
 #[derive(Clone, Debug)]
@@ -14,6 +15,16 @@ pub(crate) struct AuditRow {
     pub(crate) action: String,
     pub(crate) subject: String,
     pub(crate) detail: String,
+}
+
+/// What a row of the trail can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Thing {
+    Tenant,
+    User,
+    Release,
+    Run,
+    Token,
 }
 
 /// A receipt, as JSON.
@@ -48,6 +59,48 @@ impl Store {
                 })
             })
             .collect()
+    }
+
+    /// Those of some names that something of this kind has. There are as many of them as a page has rows.
+    pub(crate) async fn names_there(&self, thing: Thing, names: &[&str]) -> Result<HashSet<String>> {
+        let text = match thing {
+            Thing::Tenant => "SELECT name FROM tenants WHERE name IN ({})",
+            Thing::User => "SELECT name FROM users WHERE name IN ({})",
+            Thing::Release => "SELECT name FROM releases WHERE name IN ({})",
+            Thing::Token | Thing::Run => return Ok(HashSet::new()),
+        };
+        if names.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let rows = sql_in(text, names.len()).bind_all(names).fetch_all(&self.pools.read).await?;
+        rows.iter().map(|row| Ok(row.get("name")?)).collect()
+    }
+
+    /// The names that something of this kind has under some of these ids.
+    pub(crate) async fn names_of(&self, thing: Thing, ids: &[&str]) -> Result<Vec<(String, String)>> {
+        let text = match thing {
+            Thing::Tenant => "SELECT id, name FROM tenants WHERE id IN ({})",
+            Thing::User => "SELECT id, name FROM users WHERE id IN ({})",
+            Thing::Token => "SELECT id, name FROM tokens WHERE id IN ({})",
+            Thing::Release | Thing::Run => return Ok(Vec::new()),
+        };
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = sql_in(text, ids.len()).bind_all(ids).fetch_all(&self.pools.read).await?;
+        rows.iter().map(|row| Ok((row.get("id")?, row.get("name")?))).collect()
+    }
+
+    /// When those of some runs began that are still known.
+    pub(crate) async fn runs_begun(&self, ids: &[&str]) -> Result<Vec<(RunId, Timestamp)>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = sql_in("SELECT id, started_at FROM runs WHERE id IN ({})", ids.len())
+            .bind_all(ids)
+            .fetch_all(&self.pools.read)
+            .await?;
+        rows.iter().map(|row| Ok((parsed(row, "id")?, timestamp(row, "started_at")?))).collect()
     }
 
     /// Receipts, newest tenant first, older than one where given.

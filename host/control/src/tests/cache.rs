@@ -52,29 +52,38 @@ async fn a_flush_moves_a_count_and_stands_in_the_trail() {
 async fn a_page_is_forgotten_at_every_address() {
     let house = club().await;
     let (control, operator) = (&house.control, &house.operator);
+    // By whichever scheme a visitor came: a proxy may take both.
     let known = [
         "http://club.example:8080/news?a=/b",
         "http://club.localhost:8080/news?a=/b",
         "http://localhost:8080/club/news?a=/b",
+        "https://club.example:8080/news?a=/b",
+        "https://club.localhost:8080/news?a=/b",
+        "https://localhost:8080/club/news?a=/b",
     ];
     let mut flushed = control.flush_cache(operator, "club", url("/news?a=/b")).await.unwrap().addresses;
     flushed.sort();
     assert_eq!(flushed, known);
-    assert_eq!(house.rooms.called("forgotten club http://localhost:8080 /club /news?a=/b"), 1);
+    for scheme in ["http", "https"] {
+        let forgotten = format!("forgotten club {scheme}://localhost:8080 /club /news?a=/b");
+        assert_eq!(house.rooms.called(&forgotten), 1);
+    }
     // A whole address adds the one that nobody could know, and no other site's path.
     for (given, last) in [
         ("http://www.club.example/news?a=/b", Some("http://www.club.example/news?a=/b")),
+        ("http://www.club.example/news?a=/b", Some("https://www.club.example/news?a=/b")),
+        ("https://www.club.example/news?a=/b", Some("https://www.club.example/news?a=/b")),
         ("http://LOCALHOST:8080/CLUB/news?a=/b", None),
     ] {
         let flushed = control.flush_cache(operator, "club", url(given)).await.unwrap().addresses;
-        assert_eq!(flushed.len(), 3 + usize::from(last.is_some()), "{flushed:?}");
+        assert_eq!(flushed.len(), 6 + 2 * usize::from(last.is_some()), "{flushed:?}");
         assert!(known.iter().all(|known| flushed.iter().any(|flushed| flushed == known)), "{flushed:?}");
         assert!(last.is_none_or(|last| flushed.iter().any(|flushed| flushed == last)), "{flushed:?}");
     }
     let root = control.flush_cache(operator, "club", url("http://localhost:8080/club?x=/y")).await.unwrap();
     assert!(root.addresses.contains(&"http://club.localhost:8080/?x=/y".to_owned()), "{root:?}");
     assert_eq!(house.rooms.called("move-subjects"), 0);
-    assert_eq!(details(&house).await.len(), 4);
+    assert_eq!(details(&house).await.len(), 6);
 }
 
 async fn what_can_not_be_flushed_is_told() {

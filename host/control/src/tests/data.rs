@@ -87,7 +87,7 @@ impl TenantData for Rooms {
         Box::pin(async move {
             self.step("migrate", Fault::Migrate).await?;
             if self.faults.lock().contains(&Fault::MigrateOf(tenant.name.to_string())) {
-                return Err(PortError("syntax error near `TABEL`".into()));
+                return Err(PortError::lasting("syntax error near `TABEL`"));
             }
             let version = migrations.last().map_or(0, |migration| migration.version);
             self.databases.lock().get_mut(&key(tenant)).unwrap().version = version;
@@ -160,7 +160,7 @@ impl TenantData for Rooms {
                     .map_err(|e| e.to_string())?;
                 to.map_err(|error| error.to_string())?.flush().map_err(|error| error.to_string())
             };
-            aside(write).await.map_err(PortError)?;
+            aside(write).await.map_err(PortError::lasting)?;
             Ok(counts)
         })
     }
@@ -221,6 +221,7 @@ impl TenantData for Rooms {
             isolation: "database".into(),
             reachable,
             connections: 3,
+            limit: (engine != "sqlite").then_some(20),
             opened: 7,
         };
         Box::pin(async move { Ok(vec![state("local", "sqlite", true), state("other", "postgresql", false)]) })

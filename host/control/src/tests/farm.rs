@@ -3,11 +3,13 @@
 use crate::stub::{House, config, open_with};
 use crate::tests::{Engine, TestDatabase, on, on_each_engine};
 use crate::types::{CreateTenant, PatchTenant, StartRun};
-use crate::{Control, ControlConfig, ControlError, ControlUrl};
+use crate::{Control, ControlConfig, ControlError, ControlUrl, ShippedModule, SingleWish};
+use rowhouse_base::Hostname;
 use rowhouse_base::announce::{Announce, Sent};
 use rowhouse_base::id::{ServerId, TenantId};
 use rowhouse_base::secret::Secret;
 use rowhouse_identity::{Scope, SignInError};
+use rowhouse_tenant::Resolution;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -161,7 +163,7 @@ async fn a_hint_is_enough_and_a_lost_one_is_made_good_by_the_timer() {
     until("a later hint", || async { serves(&hearer, "next") && serves(&hearer, "lost") }).await;
 }
 
-async fn another_server_finds_a_module_and_compiles_it_before_it_serves() {
+async fn another_server_finds_a_module_and_compiles_it_aside() {
     let house = House::new().await;
     let other = {
         let database = house.url();
@@ -180,8 +182,11 @@ async fn another_server_finds_a_module_and_compiles_it_before_it_serves() {
     control.sync().await.unwrap();
     let tenant = control.directory.snapshot().by_name("club").cloned().unwrap();
     let digest = tenant.release.as_ref().unwrap().digest;
+    assert_eq!((rooms.called("prepare"), rooms.called(&format!("expect {digest}"))), (0, 1));
+    control.reconciler.make_modules_ready().await;
     assert_eq!(rooms.called("prepare"), 1);
     assert!(rooms.ready.lock().contains(&digest), "the bytes came from the control database");
+    control.sync().await.unwrap();
     // One that can't be made ready holds nobody up, and is tried again.
     rooms.fail(crate::stub::Fault::Prepare);
     house.push("2.0.0", "module 2").await;
@@ -189,9 +194,14 @@ async fn another_server_finds_a_module_and_compiles_it_before_it_serves() {
     house.control.create_tenant(&house.operator, wanted).await.unwrap();
     control.sync().await.unwrap();
     assert!(serves(&control, "chess"));
-    assert_eq!(rooms.ready.lock().len(), 1);
-    rooms.mend();
+    let applied = || control.directory.snapshot().generation();
+    assert!(applied() < control.store.generation().await.unwrap(), "it is not in force yet");
+    control.reconciler.make_modules_ready().await;
     control.sync().await.unwrap();
+    assert_eq!(applied(), control.store.generation().await.unwrap());
+    assert_eq!((rooms.ready.lock().len(), rooms.called("give-up")), (1, 1));
+    rooms.mend();
+    control.reconciler.make_modules_ready().await;
     assert_eq!(rooms.ready.lock().len(), 2);
 }
 
@@ -384,7 +394,7 @@ on_each_engine!(
     servers_that_change_at_once_lose_nothing,
     servers_that_start_at_once_make_one_first_user,
     a_hint_is_enough_and_a_lost_one_is_made_good_by_the_timer,
-    another_server_finds_a_module_and_compiles_it_before_it_serves,
+    another_server_finds_a_module_and_compiles_it_aside,
     what_was_pushed_is_compiled_everywhere_before_a_tenant_is_moved_to_it,
     a_change_can_wait_until_every_server_has_it,
     a_server_is_told_to_leave_through_any_other,
@@ -504,4 +514,53 @@ async fn a_server_starts_from_its_last_snapshot_and_catches_up_on_postgresql() {
 #[tokio::test]
 async fn a_server_starts_from_its_last_snapshot_and_catches_up_on_mysql() {
     on(Engine::MySql, a_server_starts_from_its_last_snapshot_and_catches_up()).await;
+}
+
+async fn a_single_site_is_served_from_the_last_snapshot() {
+    let database = TestDatabase::new().await;
+    let way = Way::to(&database).await;
+    let (saved, rooms) = (tempfile::tempdir().unwrap(), Arc::new(crate::stub::Rooms::default()));
+    let (server, file) = (ServerId::new(), saved.path().join("kept.snapshot"));
+    let open = async || {
+        let configured = ControlConfig {
+            kept_snapshot: Some(file.clone()),
+            sync_interval: Duration::from_millis(50),
+            ..config(way.url.clone(), saved.path(), server)
+        };
+        let control = open_with(configured, &rooms).await.unwrap();
+        let release = "site@0.1.0".parse().unwrap();
+        let shipped = ShippedModule { release, bytes: "module 1".to_owned().into_bytes().into() };
+        let first = control.bootstrap(Some(&shipped)).await.unwrap();
+        control.recover().await.unwrap();
+        (control, first)
+    };
+    let (control, first) = open().await;
+    assert!(control.single_site(&SingleWish::default()).await.unwrap().made);
+    let operator = control.identity().operator_by_token(&first.operator_token.unwrap()).await;
+    let (stop, ended) = watch::channel(false);
+    control.start(ended);
+    control.create_tenant(&operator.unwrap().unwrap(), named("other")).await.unwrap();
+    stop.send_replace(true);
+    until("the snapshot is on disk", || async {
+        std::fs::read_to_string(&file).is_ok_and(|text| text.contains("\"other\""))
+    })
+    .await;
+
+    way.open.send_replace(false);
+    let (control, _nothing) = open().await;
+    let site = control.single_site(&SingleWish::default()).await.unwrap();
+    assert_eq!((site.name.as_str(), site.made), ("main", false));
+    let host = Hostname::parse("localhost").unwrap();
+    let found = control.directory.with(|all| all.resolve(&host, "/"));
+    assert!(matches!(&found, Resolution::Host(tenant) if tenant.name.as_str() == "main"), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_single_site_is_served_from_the_last_snapshot_on_postgresql() {
+    on(Engine::Postgres, a_single_site_is_served_from_the_last_snapshot()).await;
+}
+
+#[tokio::test]
+async fn a_single_site_is_served_from_the_last_snapshot_on_mysql() {
+    on(Engine::MySql, a_single_site_is_served_from_the_last_snapshot()).await;
 }

@@ -60,6 +60,22 @@ async fn a_step_that_fails_leaves_nothing() {
     }
 }
 
+async fn what_cannot_be_taken_back_either_leaves_the_name_free() {
+    let house = House::new().await;
+    house.push("1.0.0", "module 1").await;
+    house.rooms.fail(Fault::Away);
+    let request =
+        CreateTenant { name: "club".into(), release: Some("site@1.0.0".into()), ..Default::default() };
+    let answer = house.control.create_tenant(&house.operator, request.clone()).await;
+    assert!(matches!(answer, Err(ControlError::Refused { source, .. }) if source.passing));
+    assert_eq!(house.rooms.databases.lock().len(), 1, "what was made can't be removed yet");
+    house.rooms.mend();
+    house.control.create_tenant(&house.operator, request).await.unwrap();
+    house.control.recover().await.unwrap();
+    assert_eq!(house.rooms.databases.lock().len(), 1, "the first one is gone");
+    assert!(house.served("club").is_some());
+}
+
 async fn a_crash_in_any_step_is_completed_or_cleaned_at_the_next_start() {
     for (step, mends) in
         ["provision", "migrate", "upgrade"].into_iter().flat_map(|step| [(step, true), (step, false)])
@@ -263,6 +279,7 @@ async fn the_shipped_module_is_pushed_once_and_the_first_is_the_default() {
 on_each_engine!(
     a_tenant_is_served_when_creation_returns_and_not_after_deletion,
     a_step_that_fails_leaves_nothing,
+    what_cannot_be_taken_back_either_leaves_the_name_free,
     a_crash_in_any_step_is_completed_or_cleaned_at_the_next_start,
     a_crash_while_deleting_is_finished_at_the_next_start,
     the_receipt_says_what_was_removed_and_found,

@@ -115,34 +115,57 @@ async fn another_server_waits_for_the_end_of_the_lease() {
     assert_eq!((done.state.as_str(), done.moved, done.turns), ("finished", 6, 2));
 }
 
+/// The database's clock is that of every server, whatever this machine's says.
+async fn a_lease_ends_by_the_databases_clock() {
+    const MINUTE: i64 = 60_000_000;
+    for ahead in [-5 * MINUTE, 5 * MINUTE] {
+        let house = house_with(1).await;
+        let other = house.another().await;
+        let put_ahead = |micros| [&house.control, &other].iter().for_each(|one| one.store.put_ahead(micros));
+        put_ahead(ahead);
+        let id = recorded(&house, "site@2.0.0").await;
+        house.rooms.hang_at("migrate", 0);
+        house.rooms.cut(house.control.work_runs()).await;
+        house.rooms.mend();
+        other.work_runs().await;
+        let held = seen(&house, id).await;
+        assert_eq!((held.state.as_str(), held.turns), ("running", 1), "{ahead}: it is another server's");
+        let lease = i64::try_from(house.control.config().run_lease.as_micros()).unwrap();
+        put_ahead(ahead + lease + MINUTE);
+        assert_eq!(seen(&house, id).await.state, "interrupted", "{ahead}");
+        other.work_runs().await;
+        assert_eq!(seen(&house, id).await.state, "finished", "{ahead}");
+    }
+}
+
 async fn who_lost_the_lease_changes_nothing() {
     let house = house_with(1).await;
     let store = &house.control.store;
     let id = recorded(&house, "site@2.0.0").await;
     let club = house.served("club-0").unwrap().id;
     let (one, two) = (ServerId::new(), ServerId::new());
-    let later = Timestamp(Timestamp::now().0 + 60_000_000);
+    let time = Duration::from_secs(60);
     let take = async |server| {
         let mut change = store.change().await.unwrap();
-        let lease = change.take_run(id, server, later).await.unwrap();
+        let lease = change.take_run(id, server, time).await.unwrap();
         change.commit().await.unwrap();
         lease
     };
     let lost = take(one).await.unwrap();
-    assert!(store.beat(&lost, later).await.unwrap());
+    assert!(store.beat(&lost, time).await.unwrap());
     assert_eq!(take(two).await, None, "the first one's lease holds");
     store.expire_leases().await.unwrap();
     let held = take(two).await.unwrap();
     assert_eq!((lost.turn, held.turn), (1, 2));
 
-    assert!(!store.beat(&lost, later).await.unwrap());
+    assert!(!store.beat(&lost, time).await.unwrap());
     store.begin_items(&lost, &[club]).await.unwrap();
     let mut change = store.change().await.unwrap();
     let release = change.release(&"site@2.0.0".parse().unwrap()).await.unwrap().unwrap();
     change.flip(&[club], &release, None).await.unwrap();
     change.end_items(id, &[club], ItemState::Moved, None).await.unwrap();
     let tally = Tally { moved: 1, ..Tally::default() };
-    assert!(!change.advance_run(&lost, tally, later).await.unwrap(), "so nothing of it is committed");
+    assert!(!change.advance_run(&lost, tally, time).await.unwrap(), "so nothing of it is committed");
     drop(change);
     let mut change = store.change().await.unwrap();
     assert!(!change.end_run(&lost).await.unwrap());
@@ -155,7 +178,7 @@ async fn who_lost_the_lease_changes_nothing() {
     assert_eq!((item.state, item.attempts), (ItemState::Waiting, 0));
     // The same server after a restart has another turn, and the one before it is lost too.
     let again = take(two).await.unwrap();
-    assert!(!store.beat(&held, later).await.unwrap() && store.beat(&again, later).await.unwrap());
+    assert!(!store.beat(&held, time).await.unwrap() && store.beat(&again, time).await.unwrap());
 }
 
 async fn two_servers_at_once_move_each_tenant_once() {
@@ -298,6 +321,7 @@ on_each_engine!(
     a_run_that_was_cut_short_is_finished_after_a_restart,
     what_was_migrated_and_not_recorded_is_recorded,
     another_server_waits_for_the_end_of_the_lease,
+    a_lease_ends_by_the_databases_clock,
     who_lost_the_lease_changes_nothing,
     two_servers_at_once_move_each_tenant_once,
     resume_tries_the_failed_ones_again_and_only_them,

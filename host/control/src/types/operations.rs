@@ -83,6 +83,8 @@ pub struct DataServerView {
     pub tenants: u64,
     /// Open connections to it.
     pub connections: u64,
+    /// Connections that this server's process may open to it at once; none for the embedded engine.
+    pub connection_limit: Option<u64>,
     /// Connections to tenants' databases that this server's process opened since it began.
     pub opened: u64,
     /// Whether tenants are made there where nothing is said.

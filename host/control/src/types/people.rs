@@ -74,6 +74,14 @@ pub struct MemberView {
     pub roles: Vec<String>,
 }
 
+/// A tenant that a user belongs to, as the console shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Membership {
+    pub(crate) tenant: String,
+    pub(crate) title: String,
+    pub(crate) roles: Vec<String>,
+}
+
 /// Roles to set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -1,7 +1,7 @@
 //! Pages about users and API tokens.
 
 use super::{Field, Frame, Moment, Pager};
-use crate::types::{TokenView, UserView};
+use crate::types::{Membership, TokenView, UserView};
 use askama::Template;
 use rowhouse_base::Timestamp;
 
@@ -73,6 +73,23 @@ pub(in crate::console) struct UserPage {
     pub frame: Frame,
     pub base: String,
     pub user: UserRow,
+    pub memberships: Vec<MembershipRow>,
+    /// Not all of them are shown.
+    pub are_more: bool,
+}
+
+/// A tenant that the user belongs to.
+#[derive(Debug)]
+pub(in crate::console) struct MembershipRow {
+    pub tenant: String,
+    pub title: String,
+    pub roles: String,
+}
+
+impl From<Membership> for MembershipRow {
+    fn from(membership: Membership) -> Self {
+        Self { tenant: membership.tenant, title: membership.title, roles: membership.roles.join(", ") }
+    }
 }
 
 /// The list of tokens, and the form for a new one.
@@ -88,7 +105,7 @@ pub(in crate::console) struct TokensPage {
 pub(in crate::console) fn token_fields(name: &str, expires: &str) -> Vec<Field> {
     vec![
         Field::text("name", "Name", "What it is for.", name).required(),
-        Field::text("expires_at", "Ends on", "It counts until the end of the day before, in UTC.", expires)
+        Field::text("expires_at", "Ends on", "From this day on, in UTC, it is refused.", expires)
             .kind("date"),
     ]
 }

@@ -37,7 +37,7 @@ impl From<ServerView> for ServerRow {
 
 impl ServerRow {
     fn chip(&self) -> &'static str {
-        if self.state == "serving" { "" } else { "chip-warn" }
+        if self.state == "serving" { "chip-good" } else { "chip-warn" }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Pages about sites, which the rest of the host calls tenants.
 
-use super::{Field, Frame, Moment, Pager, bytes};
+use super::{Field, Frame, Moment, Pager, bytes, mark};
+use crate::error::FieldError;
 use crate::types::{CacheCounts, CreateTenant, MemberView, TenantView, UsageView};
 use askama::Template;
 use std::collections::BTreeMap;
@@ -22,6 +23,10 @@ impl State {
 
     fn is_suspended(&self) -> bool {
         self.0 == "suspended"
+    }
+
+    fn is_trashed(&self) -> bool {
+        self.0 == "trashed"
     }
 }
 
@@ -121,7 +126,7 @@ pub(in crate::console) struct SitePage {
     /// Path of the page, below which its forms post.
     pub base: String,
     pub tenant: Site,
-    pub fields: Vec<Field>,
+    pub forms: SiteForms,
     pub members: Vec<MemberRow>,
     pub releases: Vec<String>,
     /// Data servers that it can be moved to.
@@ -138,7 +143,6 @@ pub(in crate::console) struct Site {
     pub title: String,
     pub state: State,
     pub addresses: Vec<String>,
-    pub url_prefix: bool,
     pub urls: Vec<String>,
     pub settings: BTreeMap<String, String>,
     /// Hosts that its guest may send requests to.
@@ -154,13 +158,121 @@ pub(in crate::console) struct Site {
     pub created: Moment,
 }
 
-/// The editable properties of a site.
-pub(in crate::console) fn site_fields(tenant: &TenantView) -> Vec<Field> {
-    vec![
-        Field::text("title", "Title", "", tenant.title.clone()).required(),
-        Field::text("locale", "Language", "Such as en-GB or nb-NO.", tenant.locale.clone()).required(),
-        Field::text("time_zone", "Time zone", "Such as Europe/London.", tenant.time_zone.clone()).required(),
-    ]
+/// Which form of a site's page was sent, with what was typed into it.
+#[derive(Clone, Debug)]
+pub(in crate::console) enum Typed {
+    /// One that nothing is typed into.
+    Nothing,
+    Properties {
+        title: String,
+        locale: String,
+        time_zone: String,
+        url_prefix: bool,
+    },
+    Address(String),
+    Member {
+        user: String,
+        role: String,
+    },
+    Setting {
+        key: String,
+        value: String,
+    },
+    Outbound(String),
+    Clone(String),
+}
+
+/// The forms of a site's page.
+#[derive(Debug)]
+pub(in crate::console) struct SiteForms {
+    pub properties: Vec<Field>,
+    pub url_prefix: bool,
+    pub address: Vec<Field>,
+    pub member: Vec<Field>,
+    role: String,
+    pub setting: Vec<Field>,
+    pub outbound: Vec<Field>,
+    pub clone: Vec<Field>,
+}
+
+impl SiteForms {
+    /// Before anything was typed.
+    pub(in crate::console) fn new(tenant: &TenantView) -> Self {
+        let empty = |name, id, label, hint| Field::text(name, label, hint, "").id(id);
+        let ports = "Host, with a port where it is neither 80 nor 443";
+        Self {
+            properties: vec![
+                Field::text("title", "Title", "", tenant.title.clone()).required(),
+                Field::text("locale", "Language", "Such as en-GB or nb-NO.", tenant.locale.clone())
+                    .required(),
+                Field::text("time_zone", "Time zone", "Such as Europe/London.", tenant.time_zone.clone())
+                    .required(),
+            ],
+            url_prefix: tenant.url_prefix,
+            address: vec![
+                empty("add", "add-address", "Host name", "club.example or *.club.example").required(),
+            ],
+            member: vec![empty("user", "add-member", "User name", "").required()],
+            role: String::new(),
+            setting: vec![
+                empty("key", "set-key", "Key", "").required(),
+                empty("value", "set-value", "Value", ""),
+            ],
+            outbound: vec![empty("add", "add-outbound", ports, "").required()],
+            clone: vec![empty("name", "clone-name", "Name of a clone", "").required()],
+        }
+    }
+
+    /// The form that was sent, with what was typed into it.
+    fn sent(&mut self, typed: Typed) -> Option<&mut Vec<Field>> {
+        let (form, values) = match typed {
+            Typed::Nothing => return None,
+            Typed::Properties { title, locale, time_zone, url_prefix } => {
+                self.url_prefix = url_prefix;
+                (&mut self.properties, vec![title, locale, time_zone])
+            }
+            Typed::Address(host) => (&mut self.address, vec![host]),
+            Typed::Member { user, role } => {
+                self.role = role;
+                (&mut self.member, vec![user])
+            }
+            Typed::Setting { key, value } => (&mut self.setting, vec![key, value]),
+            Typed::Outbound(host) => (&mut self.outbound, vec![host]),
+            Typed::Clone(name) => (&mut self.clone, vec![name]),
+        };
+        for (field, value) in form.iter_mut().zip(values) {
+            field.value = value;
+        }
+        Some(form)
+    }
+
+    /// Keeps what was typed, and says at the form that was sent why it was refused: the errors, or the text where there
+    /// are none.
+    pub(in crate::console) fn refuse(&mut self, typed: Typed, errors: &[FieldError], text: &str) {
+        let is_request = matches!(typed, Typed::Properties { .. });
+        let Some(form) = self.sent(typed) else { return };
+        if is_request {
+            mark(form, errors);
+            return;
+        }
+        // Such a form makes one entry of a list, which is what the error names. Only a setting's value has a field
+        // of its own.
+        for (index, field) in form.iter_mut().enumerate() {
+            let is_its = |error: &&FieldError| error.field.starts_with("settings.") == (index > 0);
+            let details: Vec<&str> =
+                errors.iter().filter(is_its).map(|error| error.detail.as_str()).collect();
+            let why = if errors.is_empty() && index == 0 { text.to_owned() } else { details.join("; ") };
+            field.wrong = Some(why).filter(|why| !why.is_empty());
+        }
+    }
+
+    fn roles(&self) -> [&'static str; 2] {
+        ["owner", "editor"]
+    }
+
+    fn is_role(&self, role: &str) -> bool {
+        self.role == role
+    }
 }
 
 impl From<TenantView> for Site {
@@ -175,7 +287,6 @@ impl From<TenantView> for Site {
             title: tenant.title,
             state: State(tenant.state),
             addresses: tenant.addresses,
-            url_prefix: tenant.url_prefix,
             urls: tenant.urls,
             settings: tenant.settings,
             outbound: tenant.outbound,

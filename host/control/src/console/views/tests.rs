@@ -1,18 +1,24 @@
 //! Renders every page with sample data and checks what all pages promise. With ROWHOUSE_PAGES=FOLDER the pages are
 //! written there too, to be looked at in a browser.
 
-use super::people::{TokenRow, TokensPage, UserPage, UserRow, UsersPage, token_fields, user_fields};
+mod forms;
+
+use super::audit::{AuditPage, AuditRow};
+use super::data::{DataServerRow, DataServersPage};
+use super::people::{
+    MembershipRow, TokenRow, TokensPage, UserPage, UserRow, UsersPage, token_fields, user_fields,
+};
 use super::releases::{ActivatePage, ReleasePage, ReleaseRow, ReleasesPage, upload_fields};
 use super::runs::{RunPage, RunRow, RunsPage};
 use super::servers::{ServerRow, ServersPage};
 use super::sites::{
-    CacheFacts, MemberRow, NewSitePage, Site, SitePage, SiteRow, SitesPage, Usage, new_site_fields,
-    site_fields,
+    CacheFacts, MemberRow, NewSitePage, Site, SiteForms, SitePage, SiteRow, SitesPage, Usage, new_site_fields,
 };
 use super::*;
+use crate::services::Named;
 use crate::types::{
-    CacheCounts, CreateTenant, MemberView, ReleaseView, RunItemView, RunView, ServerView, TenantRelease,
-    TenantView, TokenView, UsageView, UserView,
+    AuditEntry, CacheCounts, CreateTenant, DataServerView, MemberView, Membership, ReleaseView, RunItemView,
+    RunView, ServerView, TenantRelease, TenantView, TokenView, UsageView, UserView,
 };
 use rowhouse_base::Timestamp;
 
@@ -141,14 +147,15 @@ fn user(name: &str, super_user: bool, disabled: bool) -> UserRow {
 }
 
 fn audit(action: &str, subject: &str) -> AuditRow {
-    AuditRow::from(AuditEntry {
+    let entry = AuditEntry {
         id: "x".into(),
         at: WHEN.into(),
         actor: "user ada".into(),
         action: action.into(),
         subject: subject.into(),
         detail: "site@1.0.0".into(),
-    })
+    };
+    AuditRow::new(entry, &Named::default())
 }
 
 fn overview() -> OverviewPage {
@@ -195,11 +202,11 @@ fn sites(rows: bool) -> SitesPage {
 fn new_site() -> NewSitePage {
     let typed = CreateTenant { name: "www".into(), title: Some(HOSTILE.into()), ..CreateTenant::default() };
     let mut fields = new_site_fields(&typed);
-    let errors = [("name", "`www` is reserved for the server"), ("settings", "too many")];
+    let errors = [("name", "`www` is reserved for the server"), ("data_server", "too full")];
     let errors = errors.map(|(field, detail)| FieldError { field: field.into(), detail: detail.into() });
-    let mut flash = Flash::bad("The site was not created.");
-    flash.lines = mark(&mut fields, &errors);
-    assert_eq!(flash.lines, ["settings: too many"]);
+    let lines = mark(&mut fields, &errors);
+    assert_eq!(lines, ["Data server: too full"]);
+    let flash = Flash { good: false, text: "The site was not created.".into(), lines };
     NewSitePage {
         frame: frame(Section::Sites, "New site").with(Some(flash)),
         fields,
@@ -218,7 +225,7 @@ fn site() -> SitePage {
     SitePage {
         frame: frame(Section::Sites, "Rowing Club Hammerfield"),
         base: "/-/console/tenants/rowing".into(),
-        fields: site_fields(&view),
+        forms: SiteForms::new(&view),
         tenant: Site::from(view),
         members: vec![MemberRow::from(member)],
         releases: vec!["site@0.9.0".into(), "site@1.0.0".into()],
@@ -331,6 +338,26 @@ fn servers() -> ServersPage {
     }
 }
 
+fn data_servers() -> DataServersPage {
+    let server = |name: &str, connection_limit: Option<u64>| {
+        DataServerRow::from(DataServerView {
+            name: name.into(),
+            engine: "postgresql".into(),
+            isolation: "prefix".into(),
+            reachable: connection_limit.is_some(),
+            tenants: 12,
+            connections: 3,
+            connection_limit,
+            opened: 7,
+            default: connection_limit.is_some(),
+        })
+    };
+    DataServersPage {
+        frame: frame(Section::Data, "Data servers"),
+        rows: vec![server("pg", Some(20)), server("local", None)],
+    }
+}
+
 fn users() -> UsersPage {
     UsersPage {
         frame: frame(Section::Users, "Users"),
@@ -367,8 +394,15 @@ fn pages() -> Vec<(&'static str, String)> {
         frame: frame(Section::Users, "ben"),
         base: "/-/console/users/ben".into(),
         user: user("ben", false, false),
+        memberships: vec![MembershipRow::from(Membership {
+            tenant: "rowing".into(),
+            title: HOSTILE.into(),
+            roles: vec!["owner".into(), "editor".into()],
+        })],
+        are_more: true,
     };
     let problem = ProblemPage { frame: frame(Section::Sites, "Not found"), text: HOSTILE.into() };
+    let nowhere = ProblemPage { frame: frame(Section::Nowhere, "Not found"), text: "no `page`".into() };
     let all = [
         ("overview", overview().render()),
         ("tenants", sites(true).render()),
@@ -385,12 +419,14 @@ fn pages() -> Vec<(&'static str, String)> {
         ("run", one_run("failed", "activation").render()),
         ("run-open", one_run("running", "rollback").render()),
         ("servers", servers().render()),
+        ("data-servers", data_servers().render()),
         ("users", users().render()),
         ("user", user.render()),
         ("tokens", tokens().render()),
         ("secret", secret.render()),
         ("audit", audit.render()),
         ("problem", problem.render()),
+        ("nowhere", nowhere.render()),
     ];
     all.into_iter().map(|(name, page)| (name, page.unwrap())).collect()
 }
@@ -424,13 +460,14 @@ fn every_page_keeps_the_promises_of_all_pages() {
 }
 
 fn expected_heads(name: &str) -> usize {
-    if matches!(name, "tenants-none" | "releases-none" | "runs-none") { 2 } else { 1 }
+    if matches!(name, "tenants-none" | "releases-none" | "runs-none" | "problem" | "nowhere") { 2 } else { 1 }
 }
 
 #[test]
 fn the_page_is_marked_in_the_navigation() {
     for (name, page) in pages() {
-        assert_eq!(page.matches("aria-current=\"page\"").count(), 1, "{name}");
+        let marked = usize::from(name != "nowhere");
+        assert_eq!(page.matches("aria-current=\"page\"").count(), marked, "{name}");
     }
 }
 
@@ -455,7 +492,7 @@ fn what_was_typed_and_what_is_wrong_stay_on_the_form() {
             && page.contains("aria-invalid=\"true\"")
             && page.contains("is reserved")
     );
-    assert!(page.contains("<li>settings: too many</li>"));
+    assert!(page.contains("<li>Data server: too full</li>"));
     assert!(page.contains("<option selected>site@0.9.0</option>"));
 }
 

@@ -15,8 +15,8 @@ use crate::error::ControlError;
 use crate::ports::SchemaState;
 use crate::store::{DatabaseError, ItemRow, ItemState, Lease, ReleaseRow, RunKind, Tally, TenantRow};
 use futures_util::StreamExt as _;
+use rowhouse_base::Chain;
 use rowhouse_base::id::TenantId;
-use rowhouse_base::{Chain, Timestamp};
 use rowhouse_tenant::ReleaseName;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -115,20 +115,15 @@ impl Control {
         }
     }
 
-    fn lease_end(&self) -> Timestamp {
-        let lease = i64::try_from(self.config.run_lease.as_micros()).unwrap_or(i64::MAX);
-        Timestamp(Timestamp::now().0.saturating_add(lease))
-    }
-
     /// Takes a run that is free.
     async fn take_run(&self) -> Result<Option<Lease>, ControlError> {
-        let server = self.config.server;
+        let (server, time) = (self.config.server, self.config.run_lease);
         for row in self.store.runs_open().await? {
-            if !row.is_free_for(server, Timestamp::now()) {
+            if !row.is_free_for(server) {
                 continue;
             }
             let mut change = self.store.change().await?;
-            let Some(lease) = change.take_run(row.id, server, self.lease_end()).await? else { continue };
+            let Some(lease) = change.take_run(row.id, server, time).await? else { continue };
             change.commit().await?;
             tracing::info!(run = %row.id, release = %row.release, turn = lease.turn, "work on a run");
             return Ok(Some(lease));
@@ -160,7 +155,7 @@ impl Control {
         let mut held = Instant::now();
         loop {
             tokio::time::sleep(self.config.run_lease / BEATS).await;
-            match self.store.beat(lease, self.lease_end()).await {
+            match self.store.beat(lease, self.config.run_lease).await {
                 Ok(true) => held = Instant::now(),
                 Ok(false) => return Halt::Lost,
                 Err(error) if held.elapsed() >= self.config.run_lease => return error.into(),
@@ -363,7 +358,7 @@ impl Control {
         }
         tally.gone = count(&gone);
         change.end_items(lease.run, &gone, ItemState::Gone, None).await?;
-        if !change.advance_run(lease, tally, self.lease_end()).await? {
+        if !change.advance_run(lease, tally, self.config.run_lease).await? {
             return Err(Halt::Lost);
         }
         Ok(change.commit().await?)

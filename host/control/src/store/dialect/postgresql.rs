@@ -24,14 +24,7 @@ pub(super) async fn open(
     writers: u32,
 ) -> Result<Pools, sqlx::Error> {
     make_database(options).await?;
-    let Pools { read, write } = later(options, readers, writers);
-    // A connection each, so that a start finds out here what is wrong.
-    for pool in [&read, &write] {
-        if let Pool::Postgres(pool) = pool {
-            pool.acquire().await?;
-        }
-    }
-    Ok(Pools { read, write })
+    later(options, readers, writers).reached().await
 }
 
 /// Connections that are made when they are needed.
