@@ -1,10 +1,12 @@
 //! The server under test, driven as an operator does: its command line and its API.
 
+use std::ffi::OsString;
+use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
@@ -23,6 +25,13 @@ const LEAVING: Duration = Duration::from_secs(60);
 /// How many tenants are created at the same time.
 const HANDS: u32 = 8;
 
+/// What a server has in its environment beside what this program has.
+pub(crate) type Environment = [(&'static str, OsString)];
+
+/// An answer that is no success: a clear one, as no answer is not.
+#[derive(Debug)]
+pub(crate) struct Refusal(pub(crate) String);
+
 /// A running `rowhouse serve` with its operator's token.
 pub(crate) struct Host {
     pub(crate) server: Server,
@@ -38,29 +47,42 @@ impl Host {
 
     /// Starts on an empty data folder with this configuration.
     pub(crate) fn start_with(places: &Places, name: &str, config: &str) -> Result<Self> {
-        let data = places.fresh(&format!("data-{name}"))?;
+        Self::start_in(places, places.fresh(&format!("data-{name}"))?, config)
+    }
+
+    /// The same in this folder, which is empty.
+    pub(crate) fn start_in(places: &Places, data: PathBuf, config: &str) -> Result<Self> {
         fs::write(data.with_extension("toml"), config).context("write the configuration")?;
         // It begins anew with the data and grows with each start on them.
         fs::write(data.with_extension("log"), "").context("make the log")?;
-        Self::start_on(places, data, free_port()?)
+        Self::start_on(places, data, free_port()?, &[])
     }
 
     /// Ends the server and starts it again on the same data and port.
-    pub(crate) fn restart(mut self, places: &Places) -> Result<Self> {
+    pub(crate) fn restart(self, places: &Places) -> Result<Self> {
+        self.restart_under(places, &[])
+    }
+
+    /// The same in another environment, which lasts until the next restart.
+    pub(crate) fn restart_under(mut self, places: &Places, environment: &Environment) -> Result<Self> {
         self.server.end(LEAVING)?;
-        self.start_again(places)
+        let port = self.server.port;
+        Self::start_on(places, self.data, port, environment)
     }
 
     /// Starts a server that has ended again on the same data and port.
     pub(crate) fn start_again(self, places: &Places) -> Result<Self> {
         let port = self.server.port;
-        Self::start_on(places, self.data, port)
+        Self::start_on(places, self.data, port, &[])
     }
 
-    fn start_on(places: &Places, data: PathBuf, port: u16) -> Result<Self> {
+    fn start_on(places: &Places, data: PathBuf, port: u16, environment: &Environment) -> Result<Self> {
         let mut command = Command::new(places.rowhouse());
         command.arg("serve").arg("--data").arg(&data).args(["--listen", &format!("127.0.0.1:{port}")]);
         command.arg("--config").arg(data.with_extension("toml"));
+        for (name, value) in environment {
+            command.env(name, value);
+        }
         // Its log would be this program's output.
         let log = fs::OpenOptions::new().append(true).open(data.with_extension("log"));
         let log = log.context("open the log")?;
@@ -108,6 +130,11 @@ impl Host {
         self.post("tenants", &body).map(drop)
     }
 
+    /// Gives a tenant another title.
+    pub(crate) fn retitle(&self, name: &str, title: &str) -> Result<()> {
+        self.ask("PATCH", &format!("tenants/{name}"), Some(&json!({ "title": title }))).map(drop)
+    }
+
     /// Creates `count` tenants named `PREFIX1`, `PREFIX2`, …
     pub(crate) fn create_many(&self, prefix: &str, count: u32, release: Option<&str>) -> Result<()> {
         in_hands(HANDS, count, |number| self.create(&format!("{prefix}{number}"), release))
@@ -142,13 +169,39 @@ impl Host {
 
     /// Connections that the server holds open to this data server.
     pub(crate) fn connections(&self, data_server: &str) -> Result<u64> {
+        self.data_server(data_server, "connections")
+    }
+
+    /// Connections to tenants' databases on this data server that the server opened since it was started.
+    pub(crate) fn opened(&self, data_server: &str) -> Result<u64> {
+        self.data_server(data_server, "opened")
+    }
+
+    fn data_server(&self, name: &str, figure: &str) -> Result<u64> {
         let servers = self.get("data-servers")?;
         let items = servers.get("items").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        let found = items.iter().find(|item| item.get("name").and_then(Value::as_str) == Some(data_server));
+        let found = items.iter().find(|item| item.get("name").and_then(Value::as_str) == Some(name));
         found
-            .and_then(|item| item.get("connections"))
+            .and_then(|item| item.get(figure))
             .and_then(Value::as_u64)
-            .with_context(|| format!("find {data_server} in {servers}"))
+            .with_context(|| format!("find {figure} of {name} in {servers}"))
+    }
+
+    /// What it counts or measures under this name.
+    pub(crate) fn metric(&self, name: &str) -> Result<f64> {
+        let request = agent().get(format!("{}/-/metrics", self.server.url()));
+        let answer = request.header("authorization", format!("Bearer {}", self.token)).call();
+        let text = answer.context("ask for the metrics")?.body_mut().read_to_string()?;
+        let found = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<f64>().ok());
+        found.with_context(|| format!("find {name} in {text}"))
+    }
+
+    /// What its clock says, in whole seconds.
+    pub(crate) fn clock(&self) -> Result<SystemTime> {
+        let answer = agent().get(format!("{}/-/healthz", self.server.url())).call();
+        let answer = answer.context("ask for the time")?;
+        let date = answer.headers().get("date").and_then(|value| value.to_str().ok());
+        httpdate::parse_http_date(date.context("an answer has a date")?).context("read a date")
     }
 
     /// Moves all tenants to a release; gives how long it took.
@@ -208,6 +261,14 @@ impl Host {
     }
 }
 
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
 /// Does something with each number from 1 to `count`, several at the same time.
 pub(crate) fn in_hands(hands: u32, count: u32, work: impl Fn(u32) -> Result<()> + Sync) -> Result<()> {
     let next = AtomicU32::new(1);
@@ -232,7 +293,7 @@ fn read(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>, what: &st
     let status = answer.status();
     let body = answer.body_mut().read_to_string().with_context(|| format!("read the answer to {what}"))?;
     if !status.is_success() {
-        bail!("the API answered {status} to {what}: {body}");
+        return Err(Refusal(format!("the API answered {status} to {what}: {body}")).into());
     }
     if body.is_empty() {
         return Ok(Value::Null);

@@ -46,7 +46,7 @@ fn main() -> Result<()> {
                     arguments.next().and_then(|number| number.parse().ok()).filter(|number| *number > 0);
                 rounds = number.context("--rounds takes a number, such as --rounds 3")?;
             }
-            name if sections::ALL.iter().any(|section| section.answers_to(name)) => wanted.push(argument),
+            _ if sections::wanted(std::slice::from_ref(&argument)).next().is_some() => wanted.push(argument),
             other => bail!("no section or option `{other}`"),
         }
     }
@@ -55,14 +55,12 @@ fn main() -> Result<()> {
     let places = Places::find()?;
     let mut report = Report::begin(effort);
     let mut failed = Vec::new();
-    for section in sections::ALL {
-        if wanted.is_empty() || wanted.iter().any(|name| section.answers_to(name)) {
-            println!("==> {}", section.name);
-            if let Err(error) = (section.run)(&places, effort, &mut report) {
-                println!("    FAILED: {error:#}");
-                report.note(&format!("Section `{}` failed: {error:#}", section.name));
-                failed.push(section.name);
-            }
+    for section in sections::wanted(&wanted) {
+        println!("==> {}", section.name);
+        if let Err(error) = (section.run)(&places, effort, &mut report) {
+            println!("    FAILED: {error:#}");
+            report.note(&format!("Section `{}` failed: {error:#}", section.name));
+            failed.push(section.name);
         }
     }
     let text = report.into_markdown();

@@ -16,6 +16,8 @@ pub(crate) struct Places {
     pub(crate) varnish: PathBuf,
     pub(crate) haproxy: PathBuf,
     pub(crate) redis: PathBuf,
+    /// The library that gives a program another clock.
+    pub(crate) faketime: PathBuf,
     pub(crate) wasmtime: PathBuf,
 }
 
@@ -40,6 +42,7 @@ impl Places {
             varnish: take("ROWHOUSE_BENCH_VARNISH"),
             haproxy: take("ROWHOUSE_BENCH_HAPROXY"),
             redis: take("ROWHOUSE_BENCH_REDIS"),
+            faketime: take("ROWHOUSE_BENCH_FAKETIME"),
             wasmtime: take("ROWHOUSE_BENCH_WASMTIME"),
         };
         if !missing.is_empty() {

@@ -27,6 +27,11 @@ pub(crate) fn native_on_redis(places: &Places, url: &str) -> Result<Server> {
     native_with(places, "redis", &[url])
 }
 
+/// A native server that runs the statement of the guest `calls`: on SQLite, or in the empty database at this URL.
+pub(crate) fn native_calls(places: &Places, engine: &str, url: Option<&str>) -> Result<Server> {
+    native_with(places, &format!("calls-{engine}"), url.as_slice())
+}
+
 fn native_with(places: &Places, kind: &str, more: &[&str]) -> Result<Server> {
     let port = free_port()?;
     let mut command = Command::new(places.rival());
@@ -116,9 +121,24 @@ pub(crate) fn redis(places: &Places) -> Result<Server> {
 
 /// The same on this port, such as that of one that was killed.
 pub(crate) fn redis_at(places: &Places, port: u16) -> Result<Server> {
+    redis_as(places, "redis", port, &[])
+}
+
+/// The same in a folder of this name, which is told more.
+pub(crate) fn redis_as(places: &Places, name: &str, port: u16, more: &[&str]) -> Result<Server> {
     let mut command = Command::new(&places.redis);
     command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--appendonly", "no"]);
-    command.args(["--maxmemory", "256mb", "--maxmemory-policy", "allkeys-lru"]);
-    command.arg("--dir").arg(places.fresh("redis")?);
+    command.args(["--maxmemory", "256mb", "--maxmemory-policy", "allkeys-lru"]).args(more);
+    command.arg("--dir").arg(places.fresh(name)?);
+    Server::start(&mut command, port)
+}
+
+/// A Sentinel with this configuration, which it keeps up to date.
+pub(crate) fn sentinel(places: &Places, watches: &str) -> Result<Server> {
+    let port = free_port()?;
+    let folder = places.fresh("redis-sentinel")?;
+    let mut command = Command::new(&places.redis);
+    command.arg(write(&folder, "sentinel.conf", watches)?).arg("--sentinel");
+    command.args(["--bind", "127.0.0.1", "--port", &port.to_string()]).arg("--dir").arg(&folder);
     Server::start(&mut command, port)
 }

@@ -1,6 +1,7 @@
 //! The sections, in the order they run.
 
 mod cache;
+mod calls;
 mod density;
 mod dynamic;
 mod engines;
@@ -31,9 +32,10 @@ impl Section {
 }
 
 /// All of them.
-pub(crate) const ALL: &[Section] = &[
+const ALL: &[Section] = &[
     Section { name: "dynamic", run: dynamic::run },
     Section { name: "sql", run: sql::run },
+    Section { name: "calls", run: calls::run },
     Section { name: "cache", run: cache::run },
     Section { name: "site", run: site::run },
     Section { name: "tenants", run: tenants::run },
@@ -48,9 +50,37 @@ pub(crate) const ALL: &[Section] = &[
     Section { name: "farm:faults", run: farm::faults::run },
 ];
 
+/// Parts of a part. They run where they are named, and with nothing else.
+const ALONE: &[Section] = &[
+    Section { name: "farm:faults:redis", run: farm::faults::redis },
+    Section { name: "farm:faults:servers", run: farm::faults::servers },
+    Section { name: "farm:faults:databases", run: farm::faults::databases },
+    Section { name: "farm:faults:clocks", run: farm::faults::clocks },
+    Section { name: "farm:faults:disk", run: farm::faults::disk },
+];
+
+/// Those that these names ask for, and all where there are none.
+pub(crate) fn wanted(names: &[String]) -> impl Iterator<Item = &'static Section> {
+    let asked =
+        move |section: &&Section| names.is_empty() || names.iter().any(|name| section.answers_to(name));
+    let named = move |section: &&Section| names.iter().any(|name| name == section.name);
+    ALL.iter().filter(asked).chain(ALONE.iter().filter(named))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_of_a_part_is_run_by_its_own_name_alone() {
+        let names = |wanted: &str| -> Vec<&'static str> {
+            super::wanted(&[wanted.to_owned()]).map(|section| section.name).collect()
+        };
+        assert_eq!(names("farm:faults"), ["farm:faults"]);
+        assert_eq!(names("farm:faults:disk"), ["farm:faults:disk"]);
+        assert!(names("farm:faults:").is_empty());
+        assert_eq!(wanted(&[]).count(), ALL.len());
+    }
 
     #[test]
     fn a_part_is_run_by_its_own_name_and_by_that_of_the_whole() {

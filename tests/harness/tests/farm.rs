@@ -2,6 +2,8 @@
 //! visitors come, without one of them noticing.
 #![expect(clippy::indexing_slicing, reason = "a JSON value answers null for what is not there")]
 
+#[path = "farm/away.rs"]
+mod away;
 #[path = "farm/cache.rs"]
 mod cache;
 #[path = "farm/crash.rs"]

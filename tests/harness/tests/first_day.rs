@@ -114,7 +114,10 @@ fn a_first_start_shows_a_password_that_must_be_changed() -> Result<()> {
         ("new_password", "several words in a row"),
         ("new_password_again", "several words in a row"),
     ];
-    admin.post_form("/-/console/password", &form)?.expect(303)?;
+    let changed = admin.post_form("/-/console/password", &form)?.expect(303)?;
+    assert_eq!(changed.header("location"), "/-/console/?done=password-changed");
+    let console = admin.get(changed.header("location"))?.expect(200)?;
+    assert!(console.text().contains("Your password is changed"), "{}", console.text());
     let admin = server.visitor().signed_in(CONSOLE, "admin", "several words in a row")?;
     let console = admin.get("/-/console/tenants")?.expect(200)?;
     assert!(console.text().contains("Tenants"));

@@ -1,7 +1,7 @@
 //! Guests that attack: each ends as its limit says, and the site next door goes on.
 
 use anyhow::Result;
-use rowhouse_tests::TestServer;
+use rowhouse_tests::{Answer, TestServer};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -55,9 +55,8 @@ fn end_as_said(server: &TestServer, attacks: &[(&str, u16, &str)]) -> Result<()>
         assert_eq!(answer.status, *status, "{path}: {}", answer.text());
         let id = answer.header("x-request-id").to_owned();
         assert!(answer.text().contains(&id), "{path}: the page shows the request's number");
-        let log = server.log();
-        let line = log.lines().find(|line| line.contains(&id)).unwrap_or_default();
-        assert!(line.contains(limit) && line.contains("attacker"), "{path}: the log says `{line}`");
+        let line = line_of(server, &answer, limit);
+        assert!(line.contains("attacker"), "{path}: the log says `{line}`");
         server.get("neighbour", "/")?.expect(200)?;
         server.get("attacker", "/ok")?.expect(200)?;
     }
@@ -73,8 +72,29 @@ fn traps_and_answers_that_http_does_not_allow_become_plain_pages() -> Result<()>
         let answer = server.get("attacker", path)?;
         assert_eq!(answer.status, status, "{path}: {}", answer.text());
         assert!(!answer.text().contains("wasm"), "{path}: nothing internal is shown");
+        assert!(status != 500 || !line_of(&server, &answer, "ERROR").is_empty(), "{path}: {}", server.log());
     }
     server.get("attacker", "/ok")?.expect(200)?;
+    Ok(())
+}
+
+/// The line of the log that tells this of a request. What the guest itself wrote has the request's number too.
+fn line_of(server: &TestServer, answer: &Answer, what: &str) -> String {
+    let id = answer.header("x-request-id");
+    let log = server.log();
+    let mut lines = log.lines().filter(|line| line.contains(id));
+    lines.find(|line| line.contains(what)).unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_site_that_says_500_itself_leaves_a_line_with_the_cause() -> Result<()> {
+    // Its page has more rows than that.
+    let server = TestServer::start_with("[limits]\nrows = 5\n")?;
+    server.site_of("club", "page")?;
+    let line = line_of(&server, &server.get("club", "/")?.expect(500)?, "ERROR");
+    for part in ["club", "page@1.0.0", "the rows limit was reached"] {
+        assert!(line.contains(part), "the log says `{line}`");
+    }
     Ok(())
 }
 

@@ -1,5 +1,5 @@
-//! A run over some dozen sites of which three can't be migrated, killed in the middle: after the restart the
-//! rest is moved, the three serve what they did, and nobody is migrated twice.
+//! A run over some dozen sites of which five can't be migrated, killed in the middle: after the restart the
+//! rest is moved, the five serve what they did, and nobody is migrated twice.
 #![expect(clippy::indexing_slicing, reason = "a JSON value answers null for what is not there")]
 
 use anyhow::{Context, Result, bail};
@@ -73,10 +73,13 @@ fn last_event(operator: &Client, id: &str) -> Result<Value> {
     Ok(serde_json::from_str(data.context("a stream has an event")?)?)
 }
 
-/// Poisoned sites are every so many, three in all.
+/// Sites that can't be migrated.
+const POISONED: usize = 5;
+
+/// They are every so many.
 fn is_poisoned(number: usize) -> bool {
-    let step = tenants() / 3;
-    number.is_multiple_of(step.max(1)) && number / step.max(1) < 3
+    let step = (tenants() / POISONED).max(1);
+    number.is_multiple_of(step) && number / step < POISONED
 }
 
 fn check_pages(server: &TestServer, names: &[String]) -> Result<()> {
@@ -124,8 +127,8 @@ fn a_killed_run_is_resumed_and_poisoned_sites_serve_what_they_did() -> Result<()
         }
     };
     let run = run_until(&operator, &id, is_over)?;
-    assert_eq!((&run["state"], &run["failed"]), (&json!("failed"), &json!(3)), "{run}");
-    assert_eq!((&run["moved"], &told["moved"]), (&json!(tenants() - 3), &run["moved"]));
+    assert_eq!((&run["state"], &run["failed"]), (&json!("failed"), &json!(POISONED)), "{run}");
+    assert_eq!((&run["moved"], &told["moved"]), (&json!(tenants() - POISONED), &run["moved"]));
     println!("it was taken {} time(s)", run["turns"]);
     let failed = operator.get(&format!("/-/api/v1/runs/{id}?state=failed"))?.expect(200)?.json()?;
     let failed = failed["items"].as_array().context("a run has items")?;
@@ -138,7 +141,7 @@ fn a_killed_run_is_resumed_and_poisoned_sites_serve_what_they_did() -> Result<()
     // The cause stays, so trying again moves nobody and harms nobody.
     operator.send("POST", &format!("/-/api/v1/runs/{id}/resume"), None)?.expect(200)?;
     let again = run_until(&operator, &id, is_over)?;
-    assert_eq!((&again["failed"], &again["moved"]), (&json!(3), &run["moved"]), "{again}");
+    assert_eq!((&again["failed"], &again["moved"]), (&json!(POISONED), &run["moved"]), "{again}");
     check_pages(&server, &names)
 }
 

@@ -29,6 +29,7 @@ const SHIPPED: &[(&str, &str)] = &[("rowhouse-site", "site")];
 /// What examples, tests and benchmarks load.
 const TESTED: &[(&str, &str)] = &[
     ("example-twenty-lines", "twenty-lines"),
+    ("guest-calls", "calls"),
     ("guest-hello", "hello"),
     ("guest-hello-http02", "hello-http02"),
     ("guest-hello-http03", "hello-http03"),

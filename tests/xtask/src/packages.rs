@@ -1,4 +1,4 @@
-//! Programs that come from the system's packages: found, else installed, else named.
+//! Programs and libraries that come from the system's packages: found, else installed, else named.
 //!
 //! A test that needs one never passes by being skipped: what can't be had is an error that says which
 //! package to install. Only root on Debian or Ubuntu installs anything.
@@ -9,10 +9,10 @@ use anyhow::{Result, bail};
 
 use crate::process::{find, program, run};
 
-/// A program, and the Debian package that has it.
+/// A program, or a library that is loaded before a program's own, and the Debian package that has it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Package {
-    /// Names the program goes by; the first one found counts.
+    /// Names it goes by; the first one found counts.
     pub(crate) programs: &'static [&'static str],
     pub(crate) package: &'static str,
     /// What it is for, to end the sentence "… is needed for".
@@ -40,6 +40,11 @@ pub(crate) const VARNISH: Package =
     Package { programs: &["varnishd"], package: "varnish", purpose: "a rival of the benchmarks" };
 pub(crate) const HAPROXY: Package =
     Package { programs: &["haproxy"], package: "haproxy", purpose: "the farm of the benchmarks" };
+pub(crate) const FAKETIME: Package = Package {
+    programs: &["libfaketime.so.1"],
+    package: "libfaketime",
+    purpose: "servers with a wrong clock in the farm of the benchmarks",
+};
 pub(crate) const REDIS: Package = Package {
     programs: &["redis-server", "valkey-server"],
     package: "redis-server",
@@ -55,7 +60,7 @@ pub(crate) const NODE: Package =
     Package { programs: &["node"], package: "nodejs", purpose: "the cache suite" };
 pub(crate) const NPM: Package = Package { programs: &["npm"], package: "npm", purpose: "the cache suite" };
 
-/// The paths of these programs, in order. Installs what is missing where it may.
+/// The paths of these, in order. Installs what is missing where it may.
 pub(crate) fn provide<const N: usize>(packages: [&Package; N]) -> Result<[PathBuf; N]> {
     let missing: Vec<&Package> =
         packages.iter().copied().filter(|package| locate(package).is_none()).collect();
@@ -88,7 +93,17 @@ pub(crate) fn install(packages: &[&Package]) -> Result<()> {
 }
 
 fn locate(package: &Package) -> Option<PathBuf> {
-    package.programs.iter().find_map(|name| find(name))
+    package.programs.iter().find_map(|name| find(name).or_else(|| library(name)))
+}
+
+/// The path of a library that is loaded by its path: Debian has a folder of its own for each, below an architecture's.
+fn library(name: &str) -> Option<PathBuf> {
+    let (folder, _version) = name.strip_prefix("lib")?.split_once(".so")?;
+    let architecture = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+    [architecture.as_str(), "/usr/lib64", "/usr/lib", "/usr/local/lib"]
+        .into_iter()
+        .map(|place| Path::new(place).join(folder).join(name))
+        .find(|file| file.is_file())
 }
 
 fn wish(package: &Package) -> String {
@@ -123,7 +138,7 @@ mod tests {
     fn what_is_missing_is_named_with_its_package() {
         let text = wish(&MISSING);
         assert!(text.contains("no-such-program-anywhere") && text.contains("no-such-package"), "{text}");
-        assert!(locate(&MISSING).is_none());
+        assert!(locate(&MISSING).is_none() && library("libno-such-library.so.1").is_none());
     }
 
     #[test]

@@ -1,10 +1,12 @@
-//! The page that guests and native rivals render alike: 20 rows of a table of 200, about 5 KB of HTML.
+//! The page that guests and native rivals render alike: 20 rows of a table of 200, about 5 KB of HTML. In
+//! [`calls`], the statement that they run alike.
 //!
 //! One crate holds the schema, the query and the template, so that a difference between two figures
 //! is a difference between two servers and not between two pages. It does no input or output.
 //! Invariant: the same rows give the same bytes everywhere. Called by the guests `page` and
 //! `page-http02` and by the native rivals of the benchmarks.
 
+pub mod calls;
 pub mod packed;
 
 use std::fmt::Write as _;

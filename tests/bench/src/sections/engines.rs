@@ -28,9 +28,9 @@ const VISITORS: u32 = 16;
 const IN_ONE_FILE: u32 = 200;
 
 /// The database that tenants share on a server.
-const SHARED: &str = "rowhouse_bench";
+pub(super) const SHARED: &str = "rowhouse_bench";
 
-const ENGINES: [&str; 3] = ["sqlite", "postgresql", "mysql"];
+pub(super) const ENGINES: [&str; 3] = ["sqlite", "postgresql", "mysql"];
 
 pub(super) fn run(places: &Places, effort: Effort, report: &mut Report) -> Result<()> {
     let (tenants, databases) = if effort.quick { (200, 10) } else { (10_000, 200) };
@@ -141,7 +141,8 @@ fn used(places: &Places, effort: Effort, mut host: Host, count: u32) -> Result<(
     Ok((host, cells))
 }
 
-fn config(engine: &str, isolation: &str) -> Result<String> {
+/// A configuration whose tenants are on this engine, in this isolation, where nothing else is said.
+pub(super) fn config(engine: &str, isolation: &str) -> Result<String> {
     let url = match server(engine) {
         Some(url) => format!("url = \"{}\"\n", in_database(&url, SHARED)?),
         None => String::new(),
@@ -176,8 +177,8 @@ pub(super) fn in_database(url: &str, database: &str) -> Result<String> {
     Ok(format!("{place}/{database}"))
 }
 
-/// Makes the shared database anew, or removes it. MySQL's is made by the engine.
-fn prepare(engine: &str, make: bool) -> Result<()> {
+/// Makes the shared database anew, or removes it.
+pub(super) fn prepare(engine: &str, make: bool) -> Result<()> {
     let Some(url) = server(engine) else { return Ok(()) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -185,6 +186,11 @@ fn prepare(engine: &str, make: bool) -> Result<()> {
         if engine == "mysql" {
             let mut db = sqlx::MySqlConnection::connect(&url).await.context("reach MariaDB")?;
             sqlx::raw_sql(AssertSqlSafe(remove)).execute(&mut db).await?;
+            if make {
+                // As the engine would make it.
+                let made = format!("CREATE DATABASE {SHARED} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin");
+                sqlx::raw_sql(AssertSqlSafe(made)).execute(&mut db).await?;
+            }
             return Ok(());
         }
         let mut db = sqlx::PgConnection::connect(&url).await.context("reach PostgreSQL")?;

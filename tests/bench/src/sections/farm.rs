@@ -3,17 +3,21 @@
 //!
 //! Each part starts a farm of its own and can be asked for alone, as `farm:PART`. What is configured is what
 //! `examples/farm` ships, with this machine's places in it. Nothing but loopback is listened on, and nothing is ended
-//! that was not started here: the PostgreSQL of the tests goes on while a relay in front of it plays its outage.
+//! that was not started here: the PostgreSQL of the tests goes on while a relay in front of it plays its outage, and
+//! what is stopped is one of the farm's own.
 
 mod balancer;
+mod command;
 mod crowd;
 mod databases;
+mod disk;
 mod example;
 pub(super) mod faults;
 mod fleet;
 mod relay;
 pub(super) mod restart;
 pub(super) mod scaling;
+mod sentinel;
 mod sign;
 pub(super) mod visibility;
 pub(super) mod writers;

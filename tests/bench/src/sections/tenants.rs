@@ -1,16 +1,22 @@
-//! The same request spread over 1, 100 and 10,000 tenants: what the number of tenants costs.
+//! The same request spread over 1, 100 and 10,000 tenants: what the number of tenants costs. Then all of them get a
+//! release that has nothing to migrate.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, ensure};
 
 use crate::Effort;
 use crate::answer::Expected;
 use crate::host::Host;
-use crate::load::Manner;
+use crate::load::{Manner, wrk};
 use crate::places::{Places, write};
 use crate::rounds::{Contender, run as rounds};
 use crate::table::{Goal, Report};
+
+/// Where tenants' databases are when nothing else is configured.
+const DATA_SERVER: &str = "local";
 
 const ONE: &str = "1 tenant";
 const ALL_UNIFORM: &str = "all tenants, uniform";
@@ -22,6 +28,7 @@ pub(super) fn run(places: &Places, effort: Effort, report: &mut Report) -> Resul
     host.push(places, "page", "page", "1.0.0")?;
     host.create_many("t", count, Some("page@1.0.0"))?;
 
+    let uniform = script(places, "uniform-all", count, false)?;
     let contender = |name: &str, script| Contender {
         name: name.to_owned(),
         server: &host.server,
@@ -35,7 +42,7 @@ pub(super) fn run(places: &Places, effort: Effort, report: &mut Report) -> Resul
         &[
             contender(ONE, None),
             contender("100 tenants, uniform", Some(script(places, "uniform-100", 100, false)?)),
-            contender(ALL_UNIFORM, Some(script(places, "uniform-all", count, false)?)),
+            contender(ALL_UNIFORM, Some(uniform.clone())),
             contender(ALL_ZIPF, Some(script(places, "zipf-all", count, true)?)),
         ],
     )?;
@@ -47,7 +54,53 @@ pub(super) fn run(places: &Places, effort: Effort, report: &mut Report) -> Resul
             Goal { contender: ALL_UNIFORM, rival: ONE, at_least: 0.0 },
         ],
     );
+    // A start forgets which databases are open: those that are opened from here on were asked for.
+    let host = host.restart(places)?;
+    let quiet = nothing_to_migrate(places, &host, count)?;
+    let loaded = under_load(places, effort, &host, &uniform)?;
+    report.section(&format!("Tenants: all {count} get a release with nothing to migrate"));
+    report.rows(&["", "seconds", "tenant databases opened", "requests", "failed (goal 0)"], &[quiet, loaded]);
     Ok(())
+}
+
+/// Without visitors: only the run itself can open a database, and it must open none.
+fn nothing_to_migrate(places: &Places, host: &Host, count: u32) -> Result<Vec<String>> {
+    let mut other = fs::read(places.guest("page")).context("read the guest")?;
+    // The same component under another digest: an unnamed custom section at the end.
+    other.extend_from_slice(&[0, 2, 1, b'v']);
+    host.push_bytes(&other, "page", "1.0.1")?;
+    let before = host.opened(DATA_SERVER)?;
+    let time = host.activate("page@1.0.1")?;
+    let opened = host.opened(DATA_SERVER)? - before;
+    ensure!(opened == 0, "{opened} databases of {count} tenants were opened with nothing to migrate");
+    Ok(vec![
+        "nobody visits (goal < 1 s)".to_owned(),
+        format!("{:.3}", time.as_secs_f64()),
+        opened.to_string(),
+        "–".to_owned(),
+        "–".to_owned(),
+    ])
+}
+
+/// Back to the first release, with visitors on all tenants.
+fn under_load(places: &Places, effort: Effort, host: &Host, script: &Path) -> Result<Vec<String>> {
+    let seconds = if effort.quick { 3 } else { 15 };
+    let url = host.server.url();
+    let (seen, time) = std::thread::scope(|scope| {
+        let load = scope.spawn(|| wrk(places, &url, seconds, Some(script)));
+        std::thread::sleep(Duration::from_secs(1));
+        let time = host.activate("page@1.0.0")?;
+        ensure!(!load.is_finished(), "the load ended before the swap did, after {} s", time.as_secs());
+        let seen = load.join().unwrap_or_else(|_| anyhow::bail!("the load panicked"))?;
+        anyhow::Ok((seen, time))
+    })?;
+    Ok(vec![
+        "with visitors (goal < 2 s)".to_owned(),
+        format!("{:.3}", time.as_secs_f64()),
+        "–".to_owned(),
+        seen.requests.to_string(),
+        seen.failures.to_string(),
+    ])
 }
 
 /// A script for wrk that chooses a tenant for each request. All requests are made beforehand.

@@ -1,4 +1,4 @@
-//! A way to Redis that takes its time: bytes pass in order, each part later by a random time.
+//! A way to Redis, or to a database, that takes its time: bytes pass in order, each part later by a random time.
 //!
 //! What a side has under way when it goes is lost with it, so a server that is killed has not said what it was saying.
 //! The way ends with the [`Relay`].
@@ -42,8 +42,13 @@ pub(super) struct Relay {
 impl Relay {
     /// Opens a way to the Redis at `HOST:PORT`.
     pub(super) fn start(redis: &str, lag: Lag) -> Result<Self> {
+        Self::start_at("127.0.0.1:0", redis, lag)
+    }
+
+    /// The same from this address, as where one was that has ended.
+    pub(super) fn start_at(address: &str, redis: &str, lag: Lag) -> Result<Self> {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
+        let listener = runtime.block_on(TcpListener::bind(address))?;
         let address = listener.local_addr()?.to_string();
         let carried = Arc::new(AtomicU64::new(0));
         runtime.spawn(accept(listener, redis.to_owned(), lag, Arc::clone(&carried)));

@@ -1,7 +1,9 @@
 //! The databases of a farm on the PostgreSQL of the tests: one for its control state, which the first server makes,
-//! and one that its sites share. They go with it.
+//! and one that its sites share. They go with it. Where the sites' database is to fail, it is on a PostgreSQL of its
+//! own.
 
 use anyhow::{Context as _, Result};
+use rowhouse_tests::PlainPostgres;
 use sqlx::{AssertSqlSafe, Connection as _};
 
 use crate::sections::engines;
@@ -11,16 +13,48 @@ pub(super) struct Databases {
     /// An administrator's URL.
     url: String,
     name: String,
+    /// The server of the sites' database, where it isn't the one of the tests.
+    apart: Option<PlainPostgres>,
 }
 
 impl Databases {
     /// Makes them anew. The process's number keeps two runs apart.
     pub(super) fn make(part: &str) -> Result<Self> {
-        let url = engines::server("postgresql").context("find PostgreSQL")?;
-        let made = Self { url, name: format!("rowhouse_bench_{part}_{}", std::process::id()) };
-        made.remove()?;
+        let made = Self::named(part, None)?;
         made.admin(format!("CREATE DATABASE {}_sites", made.name))?;
         Ok(made)
+    }
+
+    /// The same, but for the sites' database, which is on a server of its own.
+    pub(super) fn make_apart(part: &str) -> Result<Self> {
+        let apart = PlainPostgres::start()?;
+        let made = Self::named(part, Some(apart))?;
+        if let Some(apart) = &made.apart {
+            apart.ask(&format!("CREATE DATABASE {}_sites", made.name))?;
+        }
+        Ok(made)
+    }
+
+    fn named(part: &str, apart: Option<PlainPostgres>) -> Result<Self> {
+        let url = engines::server("postgresql").context("find PostgreSQL")?;
+        let made = Self { url, name: format!("rowhouse_bench_{part}_{}", std::process::id()), apart };
+        made.remove()?;
+        Ok(made)
+    }
+
+    /// True where something of sites stays when these are gone: a server has roles besides databases.
+    pub(super) fn are_shared(&self) -> bool {
+        self.apart.is_none()
+    }
+
+    /// Stops the sites' server.
+    pub(super) fn stop_sites(&mut self) -> Result<()> {
+        self.apart.as_mut().context("sites share the PostgreSQL of the tests")?.stop()
+    }
+
+    /// Starts it again.
+    pub(super) fn start_sites(&mut self) -> Result<()> {
+        self.apart.as_mut().context("sites share the PostgreSQL of the tests")?.start_again()
     }
 
     /// Where the server listens, as HOST:PORT.
@@ -39,7 +73,11 @@ impl Databases {
 
     /// The URL of the sites' database.
     pub(super) fn sites(&self) -> Result<String> {
-        engines::in_database(&self.url, &format!("{}_sites", self.name))
+        let name = format!("{}_sites", self.name);
+        match &self.apart {
+            Some(apart) => Ok(apart.url(&name)),
+            None => engines::in_database(&self.url, &name),
+        }
     }
 
     fn remove(&self) -> Result<()> {

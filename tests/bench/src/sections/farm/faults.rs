@@ -1,202 +1,127 @@
-//! What visitors see while Redis, a server or the control database fails. Nothing is asserted of it but that the farm
-//! is well again afterwards: what a balancer does about a server that dies or freezes is in the figures.
+//! What visitors see while Redis, a server, its clock or its disk, or a database server fails. Nothing is asserted of
+//! it but that the farm is well again afterwards, that changes made meanwhile are everywhere, and that what was
+//! acknowledged is there: what a balancer does about a server that dies or freezes is in the figures.
+//!
+//! Sites are on a PostgreSQL of their own, which can be stopped. A full disk takes root, who may mount a small one.
 
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+mod clock;
+mod failover;
+mod fault;
+mod full;
+mod scene;
 
-use anyhow::{Context as _, Result, ensure};
+use std::time::Duration;
+
+use anyhow::Result;
 
 use super::balancer::Balancer;
-use super::crowd::{Group, Seen, visit};
-use super::databases::Databases;
-use super::fleet::{Farm, while_frozen, wishes};
 use super::millis;
-use super::relay::Relay;
 use crate::Effort;
 use crate::places::Places;
-use crate::server::Server;
 use crate::table::Report;
-
-const VISITORS: usize = 4;
-
-/// Between an answer and a visitor's next request: what is looked for is stalls, not how much the machine can do.
-const PAUSE: Duration = Duration::from_millis(10);
-
-/// Load before the fault and after it.
-const AROUND: Duration = Duration::from_secs(2);
-
-/// How long Redis or a server stays away.
-const AWAY: Duration = Duration::from_secs(5);
-
-/// How long the farm may take to be well again.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The server that something happens to; any will do.
-const VICTIM: usize = 1;
-
-#[derive(Debug, Clone, Copy)]
-enum Fault {
-    RedisKilled,
-    RedisEmptied,
-    RedisFrozen,
-    ServerKilled,
-    ServerFrozen,
-    ControlAway,
-}
-
-impl Fault {
-    fn name(self) -> &'static str {
-        match self {
-            Self::RedisKilled => "Redis killed, started again",
-            Self::RedisEmptied => "Redis emptied",
-            Self::RedisFrozen => "Redis frozen",
-            Self::ServerKilled => "a server killed, started again",
-            Self::ServerFrozen => "a server frozen",
-            Self::ControlAway => "control database away",
-        }
-    }
-
-    fn lasts(self, effort: Effort) -> Duration {
-        match self {
-            Self::RedisEmptied => Duration::ZERO,
-            Self::RedisKilled | Self::RedisFrozen | Self::ServerKilled => AWAY,
-            Self::ServerFrozen => Duration::from_secs(if effort.quick { 10 } else { 30 }),
-            Self::ControlAway => Duration::from_secs(if effort.quick { 10 } else { 60 }),
-        }
-    }
-
-    /// The balancers through which it is looked at: both where it is theirs to deal with.
-    fn balancers(self) -> &'static [Balancer] {
-        match self {
-            Self::ServerKilled | Self::ServerFrozen => &Balancer::ALL,
-            _ => &[Balancer::Nginx],
-        }
-    }
-}
-
-const FAULTS: [Fault; 6] = [
-    Fault::RedisKilled,
-    Fault::RedisEmptied,
-    Fault::RedisFrozen,
-    Fault::ServerKilled,
-    Fault::ServerFrozen,
-    Fault::ControlAway,
-];
+use fault::Fault;
+use scene::{Outcome, Scene};
 
 pub(crate) fn run(places: &Places, effort: Effort, report: &mut Report) -> Result<()> {
-    let databases = Databases::make("faults")?;
-    let mut relay = Relay::start(databases.place()?)?;
-    let mut farm = Farm::start_on(places, databases, Some(relay.port))?;
-    farm.furnish()?;
-    let (mut rows, mut notes) = (Vec::new(), Vec::new());
-    for fault in FAULTS {
-        for balancer in fault.balancers() {
-            println!("    {}, behind {}", fault.name(), balancer.name());
-            let proxy = balancer.start(places, &farm.ports())?;
-            let time = fault.lasts(effort);
-            let group = Group { visitors: VISITORS, pause: PAUSE, wishes: wishes() };
-            let (seen, ()) = visit(&proxy.url(), &[group], 0, || {
-                sleep(AROUND);
-                happen(&mut farm, &mut relay, fault, time)?;
-                sleep(AROUND);
-                Ok(())
-            })
-            .with_context(|| fault.name())?;
-            let well = until_well(&farm).with_context(|| format!("after: {}", fault.name()))?;
-            let seen = seen.first().context("a group saw something")?;
-            rows.push(row(fault, *balancer, time, seen, well));
-            notes.extend(seen.failure.as_ref().map(|failure| {
-                format!("One of the failures behind {}, {}: {failure}", balancer.name(), fault.name())
-            }));
+    show(places, effort, report, &Fault::ALL)
+}
+
+pub(crate) fn redis(places: &Places, effort: Effort, report: &mut Report) -> Result<()> {
+    let faults = [Fault::RedisKilled, Fault::RedisEmptied, Fault::RedisFrozen, Fault::RedisFailedOver];
+    show(places, effort, report, &faults)
+}
+
+pub(crate) fn servers(places: &Places, effort: Effort, report: &mut Report) -> Result<()> {
+    show(places, effort, report, &[Fault::ServerKilled, Fault::ServerFrozen])
+}
+
+pub(crate) fn databases(places: &Places, effort: Effort, report: &mut Report) -> Result<()> {
+    show(places, effort, report, &[Fault::ControlAway, Fault::SitesRestarted])
+}
+
+pub(crate) fn clocks(places: &Places, effort: Effort, report: &mut Report) -> Result<()> {
+    show(places, effort, report, &[Fault::ClockAhead, Fault::ClockBehind])
+}
+
+pub(crate) fn disk(places: &Places, effort: Effort, report: &mut Report) -> Result<()> {
+    show(places, effort, report, &[Fault::DiskFull])
+}
+
+/// What there is to tell so far.
+#[derive(Default)]
+struct Told {
+    rows: Vec<Vec<String>>,
+    notes: Vec<String>,
+}
+
+/// Shows faults one after the other. What was seen before one from which the farm did not come back is told, too.
+fn show(places: &Places, effort: Effort, report: &mut Report, faults: &[Fault]) -> Result<()> {
+    let mut told = Told::default();
+    let shown = show_all(places, effort, faults, &mut told);
+    told.write(report);
+    shown
+}
+
+/// Redis with a Sentinel is another farm: there, killing it means something else.
+fn show_all(places: &Places, effort: Effort, faults: &[Fault], told: &mut Told) -> Result<()> {
+    let (watched, plain): (Vec<Fault>, Vec<Fault>) =
+        faults.iter().copied().partition(|fault: &Fault| fault.is_watched());
+    for faults in [plain, watched].into_iter().filter(|faults| !faults.is_empty()) {
+        let mut scene = Scene::set(places, &faults)?;
+        for fault in faults {
+            for balancer in fault.balancers() {
+                println!("    {}, behind {}", fault.name(), balancer.name());
+                let time = fault.lasts(effort);
+                told.add(fault, *balancer, time, scene.show(fault, *balancer, time)?);
+            }
         }
-    }
-    report.section("Farm: what visitors see of faults");
-    report.rows(
-        &[
-            "fault",
-            "for s",
-            "balancer",
-            "requests",
-            "failed",
-            "wrong pages",
-            "longest ms",
-            "well again after s",
-        ],
-        &rows,
-    );
-    report.note(
-        "Four visitors who wait for each answer; one request in four is a POST, which no balancer repeats once it was \
-         sent. Well again: every server shows every site and answers its operator, counted from the end of the load.",
-    );
-    for note in &notes {
-        report.note(note);
     }
     Ok(())
 }
 
-fn row(fault: Fault, balancer: Balancer, time: Duration, seen: &Seen, well: Duration) -> Vec<String> {
-    let row = vec![
-        fault.name().to_owned(),
-        time.as_secs().to_string(),
-        balancer.name().to_owned(),
-        seen.requests.to_string(),
-        seen.failed.to_string(),
-        seen.wrong.to_string(),
-        millis(seen.longest),
-        format!("{:.1}", well.as_secs_f64()),
-    ];
-    println!("    {}", row.join("  "));
-    row
-}
-
-fn happen(farm: &mut Farm<'_>, relay: &mut Relay, fault: Fault, time: Duration) -> Result<()> {
-    match fault {
-        Fault::RedisKilled => {
-            farm.lose_redis()?;
-            sleep(time);
-            farm.find_redis()
-        }
-        Fault::RedisEmptied => farm.empty_redis(),
-        Fault::RedisFrozen => freeze(farm.redis(), time),
-        Fault::ServerKilled => farm.lose(VICTIM, time),
-        Fault::ServerFrozen => freeze(&farm.host(VICTIM)?.server, time),
-        Fault::ControlAway => {
-            let begin = Instant::now();
-            relay.cut()?;
-            let seen = is_away(farm);
-            sleep(time.saturating_sub(begin.elapsed()));
-            relay.mend()?;
-            seen
-        }
+impl Told {
+    fn add(&mut self, fault: Fault, balancer: Balancer, time: Duration, outcome: Outcome) {
+        let Outcome { seen, well, note } = outcome;
+        let row = vec![
+            fault.name().to_owned(),
+            time.as_secs().to_string(),
+            balancer.name().to_owned(),
+            seen.requests.to_string(),
+            seen.failed.to_string(),
+            seen.wrong.to_string(),
+            millis(seen.longest),
+            format!("{:.1}", well.as_secs_f64()),
+        ];
+        println!("    {}", row.join("  "));
+        self.rows.push(row);
+        self.notes.extend(note.map(|note| format!("{}: {note}.", fault.name())));
+        self.notes.extend(seen.failure.map(|failure| {
+            format!("One of the failures behind {}, {}: {failure}", balancer.name(), fault.name())
+        }));
     }
-}
 
-fn freeze(server: &Server, time: Duration) -> Result<()> {
-    while_frozen(server, || {
-        sleep(time);
-        Ok(())
-    })
-}
-
-/// The fault is real: operators are refused.
-fn is_away(farm: &Farm<'_>) -> Result<()> {
-    for host in farm.hosts() {
-        ensure!(
-            host.ask("GET", "servers", None).is_err(),
-            "an operator is answered without a control database"
+    fn write(&self, report: &mut Report) {
+        report.section("Farm: what visitors see of faults");
+        report.rows(
+            &[
+                "fault",
+                "for s",
+                "balancer",
+                "requests",
+                "failed",
+                "wrong pages",
+                "longest ms",
+                "well again after s",
+            ],
+            &self.rows,
         );
-    }
-    Ok(())
-}
-
-/// Waits until every server shows every site and answers its operator; gives how long that took.
-fn until_well(farm: &Farm<'_>) -> Result<Duration> {
-    let begin = Instant::now();
-    loop {
-        match farm.is_well() {
-            Ok(()) => return Ok(begin.elapsed()),
-            Err(error) if begin.elapsed() > PATIENCE => return Err(error),
-            Err(_not_yet) => sleep(Duration::from_millis(50)),
+        report.note(
+            "Four visitors who wait for each answer; one request in four is a POST, which no balancer repeats once it \
+             was sent. Well again: every server shows every site and answers its operator, counted from the end of \
+             the load.",
+        );
+        for note in &self.notes {
+            report.note(note);
         }
     }
 }

@@ -1,18 +1,18 @@
 //! A farm: three servers with the configuration of the example, a Redis of their own, and databases that go with them.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
+use super::command::ask;
 use super::crowd::Wish;
 use super::databases::Databases;
 use super::example::{self, SERVERS, fitted};
 use super::sign::Sign;
 use crate::answer::{Expected, visitor};
-use crate::host::Host;
+use crate::host::{Environment, Host};
 use crate::places::{Places, write};
 use crate::rivals;
 use crate::server::Server;
@@ -25,7 +25,7 @@ pub(super) const HELLO: &str = "hello";
 
 /// What each of them runs at first.
 pub(super) const SITE_RELEASE: &str = "bench-site@1.0.0";
-const HELLO_RELEASE: &str = "hello@1.0.0";
+pub(super) const HELLO_RELEASE: &str = "hello@1.0.0";
 
 /// Who may enter the dashboard of [`SITE`].
 pub(super) const MEMBER: &str = "olga";
@@ -44,45 +44,84 @@ const SIGNING_IN: Duration = Duration::from_secs(30);
 /// A visitor who wants nothing that is kept.
 pub(super) const PAST_THE_CACHE: (&str, &str) = ("cache-control", "no-store");
 
+/// What a farm stands on. It goes with it, after the servers have ended.
+pub(super) struct Ground {
+    databases: Databases,
+    redis: Server,
+    /// By which servers find the Redis.
+    redis_url: String,
+    /// The port of this machine by which servers find the control database, where it isn't its own.
+    control_port: Option<u16>,
+    /// A server whose data folder is not beside the others', and where it is.
+    apart: Option<(usize, PathBuf)>,
+}
+
+impl Ground {
+    pub(super) fn new(databases: Databases, redis: Server) -> Self {
+        let redis_url = format!("redis://127.0.0.1:{}/0", redis.port);
+        Self { databases, redis, redis_url, control_port: None, apart: None }
+    }
+
+    /// Servers reach the control database by this port of the machine.
+    pub(super) fn with_control_by(self, port: u16) -> Self {
+        Self { control_port: Some(port), ..self }
+    }
+
+    /// Servers find Redis by this URL.
+    pub(super) fn with_redis_by(self, url: String) -> Self {
+        Self { redis_url: url, ..self }
+    }
+
+    /// This server keeps its data in this folder, which is empty.
+    pub(super) fn with_data_in(self, server: usize, folder: &Path) -> Self {
+        Self { apart: Some((server, folder.to_owned())), ..self }
+    }
+}
+
 /// See the module.
 pub(super) struct Farm<'a> {
     places: &'a Places,
     hosts: Vec<Host>,
-    redis: Server,
-    /// Dropped with it, after the servers have ended.
-    _databases: Databases,
+    ground: Ground,
 }
 
 impl<'a> Farm<'a> {
     /// Starts three servers on new databases.
     pub(super) fn start(places: &'a Places, part: &str) -> Result<Self> {
-        Self::start_on(places, Databases::make(part)?, None)
+        Self::start_on(places, Ground::new(Databases::make(part)?, rivals::redis(places)?))
     }
 
-    /// Starts them on these databases; they reach the control database by this port of the machine where there is one.
-    pub(super) fn start_on(places: &'a Places, databases: Databases, by: Option<u16>) -> Result<Self> {
-        let redis = rivals::redis(places)?;
+    /// Starts them on this.
+    pub(super) fn start_on(places: &'a Places, ground: Ground) -> Result<Self> {
         // Servers that share sites share the key of their databases' passwords.
         let key = write(&places.work, "farm.key", &format!("{}\n", "5a".repeat(32)))?;
         let changes = [
             ("trusted-proxies = [\"172.16.0.0/12\"]", "trusted-proxies = [\"127.0.0.0/8\"]".to_owned()),
-            ("postgres://rowhouse:rowhouse@postgres:5432/control", databases.control(by)?),
+            (
+                "postgres://rowhouse:rowhouse@postgres:5432/control",
+                ground.databases.control(ground.control_port)?,
+            ),
             ("key-file = \"/run/secrets/data_key\"", format!("key-file = \"{}\"", key.display())),
-            ("postgres://rowhouse:rowhouse@postgres:5432/postgres", databases.sites()?),
+            ("postgres://rowhouse:rowhouse@postgres:5432/postgres", ground.databases.sites()?),
             // A database for each site takes half a second to make, which is not what is measured here.
             ("isolation = \"database\"", "isolation = \"prefix\"".to_owned()),
             ("spares = 4\n", String::new()),
             // A PostgreSQL takes 100 connections where nobody said otherwise, and others use it too.
             ("connections = 30", "connections = 12".to_owned()),
-            ("redis://redis:6379/0", format!("redis://127.0.0.1:{}/0", redis.port)),
+            ("redis://redis:6379/0", ground.redis_url.clone()),
         ];
         let config = fitted(example::SERVER, &changes)?;
-        let mut farm = Self { places, hosts: Vec::new(), redis, _databases: databases };
-        for number in 1..=SERVERS {
+        let mut farm = Self { places, hosts: Vec::new(), ground };
+        for number in 0..SERVERS {
             // Where it listens is said on the command line.
-            let name = ("listen = \"0.0.0.0:8080\"", format!("name = \"web{number}\""));
-            let host = Host::start_with(places, &format!("farm-web{number}"), &fitted(&config, &[name])?)?;
-            farm.hosts.push(host);
+            let name = format!("web{}", number + 1);
+            let named = ("listen = \"0.0.0.0:8080\"", format!("name = \"{name}\""));
+            let config = fitted(&config, &[named])?;
+            let folder = match &farm.ground.apart {
+                Some((server, folder)) if *server == number => folder.clone(),
+                _ => places.fresh(&format!("data-farm-{name}"))?,
+            };
+            farm.hosts.push(Host::start_in(places, folder, &config)?);
         }
         Ok(farm)
     }
@@ -106,7 +145,16 @@ impl<'a> Farm<'a> {
     }
 
     pub(super) fn redis(&self) -> &Server {
-        &self.redis
+        &self.ground.redis
+    }
+
+    /// Waits until every server shows this; gives how long that took at most.
+    pub(super) fn shows(&self, sign: &Sign) -> Result<Duration> {
+        let begin = Instant::now();
+        for host in &self.hosts {
+            sign.wait(host)?;
+        }
+        Ok(begin.elapsed())
     }
 
     /// Pushes the shipped site and makes [`SITE`] and [`HELLO`], each known to every server.
@@ -116,9 +164,7 @@ impl<'a> Farm<'a> {
         first.push(self.places, "hello", "hello", "1.0.0")?;
         for (site, release) in [(SITE, SITE_RELEASE), (HELLO, HELLO_RELEASE)] {
             first.create(site, Some(release))?;
-            for host in &self.hosts {
-                Sign::open(site).wait(host)?;
-            }
+            self.shows(&Sign::open(site))?;
         }
         self.is_well()
     }
@@ -156,10 +202,17 @@ impl<'a> Farm<'a> {
     /// Starts every server anew, one after the other, as it is done to give them a new version.
     pub(super) fn restart_each(&mut self) -> Result<()> {
         for number in 0..self.hosts.len() {
-            let host = self.hosts.remove(number).restart(self.places)?;
-            self.hosts.insert(number, host);
+            self.restart(number, &[])?;
             std::thread::sleep(NOTICED);
         }
+        Ok(())
+    }
+
+    /// Starts a server anew, in this environment.
+    pub(super) fn restart(&mut self, number: usize, environment: &Environment) -> Result<()> {
+        ensure!(number < self.hosts.len(), "server {number} is not there");
+        let host = self.hosts.remove(number).restart_under(self.places, environment)?;
+        self.hosts.insert(number, host);
         Ok(())
     }
 
@@ -175,24 +228,29 @@ impl<'a> Farm<'a> {
 
     /// Kills Redis.
     pub(super) fn lose_redis(&mut self) -> Result<()> {
-        self.redis.kill()
+        self.ground.redis.kill()
     }
 
     /// Makes Redis forget everything.
     pub(super) fn empty_redis(&self) -> Result<()> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.redis.port)).context("reach Redis")?;
-        stream.write_all(b"FLUSHALL\r\n").context("ask Redis")?;
-        let mut answer = [0; 3];
-        stream.read_exact(&mut answer).context("hear from Redis")?;
-        ensure!(&answer == b"+OK", "Redis refused to forget");
+        let answer = ask(self.ground.redis.port, "FLUSHALL")?;
+        ensure!(answer.starts_with("+OK"), "Redis refused to forget: {answer}");
         Ok(())
     }
 
     /// Starts a killed Redis again, empty, and waits until it is made use of.
     pub(super) fn find_redis(&mut self) -> Result<()> {
-        self.redis = rivals::redis_at(self.places, self.redis.port)?;
+        self.ground.redis = rivals::redis_at(self.places, self.ground.redis.port)?;
         std::thread::sleep(HEARING);
         Ok(())
+    }
+
+    /// Does something while the server of the sites' database is away. It is started again whatever comes of it.
+    pub(super) fn without_sites<T>(&mut self, act: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        self.ground.databases.stop_sites()?;
+        let done = act(self);
+        self.ground.databases.start_sites()?;
+        done
     }
 }
 
@@ -207,8 +265,9 @@ pub(super) fn while_frozen<T>(server: &Server, act: impl FnOnce() -> Result<T>) 
 
 impl Drop for Farm<'_> {
     fn drop(&mut self) {
-        // What sites have on PostgreSQL besides tables goes with the sites alone.
-        let is_removed = self.hosts.iter().map(Host::remove_all).any(|removed| removed.is_ok());
+        // What sites have on PostgreSQL besides tables goes with the sites alone, or with the whole server.
+        let is_removed = !self.ground.databases.are_shared()
+            || self.hosts.iter().map(Host::remove_all).any(|removed| removed.is_ok());
         if !is_removed && !self.hosts.is_empty() {
             println!("    no server could remove its sites: their roles are left on PostgreSQL");
         }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::fleet::{Farm, HELLO, MEMBER, SITE, SITE_RELEASE, while_frozen};
 use super::sign::Sign;
@@ -126,16 +126,12 @@ fn one_turn(farm: &Farm<'_>, prefix: &str, turn: usize, times: &mut Times) -> Re
 fn change(host: &Host, kind: Kind, site: &str, title: &str) -> Result<()> {
     match kind {
         Kind::Created => host.create(site, Some(SITE_RELEASE)),
-        Kind::Retitled => retitle(host, site, title),
+        Kind::Retitled => host.retitle(site, title),
         Kind::Suspended => host.ask("POST", &format!("tenants/{site}/suspend"), None).map(drop),
         Kind::Resumed => host.ask("POST", &format!("tenants/{site}/resume"), None).map(drop),
         Kind::Deleted => host.remove(site),
         Kind::SignedOut | Kind::Activated => bail!("no change of a site"),
     }
-}
-
-fn retitle(host: &Host, site: &str, title: &str) -> Result<()> {
-    host.ask("PATCH", &format!("tenants/{site}"), Some(&json!({ "title": title }))).map(drop)
 }
 
 /// Changes the release of one site. It is counted from when the server that was told shows the new one: the run that
@@ -166,7 +162,7 @@ fn lost_hints(farm: &Farm<'_>, times: usize) -> Result<Vec<Duration>> {
             before.wait(host)?;
         }
         all.extend(while_frozen(farm.redis(), || {
-            spread(farm, turn, &before, &after, |host| retitle(host, SITE, &new))
+            spread(farm, turn, &before, &after, |host| host.retitle(SITE, &new))
         })?);
         old = new;
     }
