@@ -3,9 +3,10 @@
 //! Every poll of a guest's future is timed: waiting costs the guest nothing, and host work done inside a poll is
 //! billed to the one who asked for it. Short polls, which most requests consist of, are timed by the wall clock;
 //! all others by their thread's own CPU clock, so that a machine that is busy with something else costs the guest
-//! nothing either. The epoch callback reads the same clock and ends a guest that has used its budget. A guest that has run for a while moves to threads that run
-//! when nothing else does ([`BackLane`]), so that short requests of others always find a free core; a tenant that
-//! used much lately while others are at work begins there.
+//! nothing either. The epoch callback reads the same clock and ends a guest that has used its budget.
+//!
+//! A guest that has run for a while moves to threads that run when nothing else does ([`BackLane`]), so that short
+//! requests of others always find a free core; a tenant that used much lately while others are at work begins there.
 
 use crate::nudge::Nudges;
 use futures_util::future::Either;

@@ -166,6 +166,7 @@ const RULES: &[Rule] = &[
         homes: &[
             ("host/data/src/sqlite/threads.rs", "SQL runs on a bounded pool of its own"),
             ("host/guest/src/cpu.rs", "the epoch ticker must not depend on the async workers"),
+            ("host/guest/src/nudge.rs", "one for each core, tied to it"),
             ("host/data/src/data.rs", "provisioning and removal, which control does few of at a time"),
             ("host/guest/src/guests/prepare.rs", "compiling and loading code, once a release"),
             (
