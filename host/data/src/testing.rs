@@ -38,6 +38,12 @@ pub(crate) fn postgresql() -> String {
         .unwrap_or_else(|_unset| "postgres://postgres@127.0.0.1:5432/postgres".into())
 }
 
+/// A statement for that server: drops the groups through which roles came into a shared database that is gone.
+pub(crate) fn drop_groups(database: &str) -> String {
+    let scope = rowhouse_base::Digest::of(database.as_bytes()).short();
+    format!("DROP ROLE IF EXISTS rh{scope}_guests, rh{scope}_owners")
+}
+
 /// An administrator's URL of the MariaDB server that tests use.
 pub(crate) fn mariadb() -> String {
     std::env::var("ROWHOUSE_TEST_MARIADB").unwrap_or_else(|_unset| "mysql://root@127.0.0.1:3306/".into())

@@ -18,6 +18,15 @@ use std::process::{Child, Command};
 /// Who may come in: the superuser through the socket, others with a password and TLS.
 const RULES: &str = "local all postgres trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n";
 
+/// A statement for a PostgreSQL server: drops the groups through which roles came into a shared database that is gone.
+#[must_use]
+pub fn drop_groups(database: &str) -> String {
+    format!(
+        "DO $$ BEGIN EXECUTE format('DROP ROLE IF EXISTS rh%1$s_guests, rh%1$s_owners', \
+         left(encode(sha256('{database}'), 'hex'), 12)); END $$"
+    )
+}
+
 /// A running server. Ended when dropped.
 pub struct TlsPostgres {
     child: Child,

@@ -18,7 +18,7 @@ mod relay;
 mod stampede;
 
 use anyhow::{Context, Result, bail};
-use rowhouse_tests::{Client, TestServer, guest};
+use rowhouse_tests::{Client, TestServer, drop_groups, guest};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use std::io::{Read as _, Write as _};
@@ -100,10 +100,13 @@ impl Drop for Databases {
             drop(writeln!(std::io::stderr(), "names in Redis are left: {error:#}"));
         }
         for suffix in ["", "_sites"] {
-            let dropped = self.admin(&format!("DROP DATABASE IF EXISTS {}{suffix} WITH (FORCE)", self.name));
+            let name = format!("{}{suffix}", self.name);
+            let dropped = self
+                .admin(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+                .and_then(|()| self.admin(&drop_groups(&name)));
             if let Err(error) = dropped {
                 // Nothing else can be done with it here.
-                drop(writeln!(std::io::stderr(), "{}{suffix} is left: {error:#}", self.name));
+                drop(writeln!(std::io::stderr(), "{name} is left: {error:#}"));
             }
         }
     }

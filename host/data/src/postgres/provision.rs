@@ -83,7 +83,7 @@ impl Engine {
             // to give rights in the owner's name, and to end the roles' connections.
             let never = if superuser { "NOSUPERUSER NOREPLICATION NOBYPASSRLS" } else { "" };
             statements.push(format!(
-                "ALTER ROLE {role} LOGIN INHERIT NOCREATEDB NOCREATEROLE {never} \
+                "ALTER ROLE {role} LOGIN NOCREATEDB NOCREATEROLE {never} \
                  CONNECTION LIMIT {connections} PASSWORD '{}'",
                 opener.password(tenant.id, epoch).reveal()
             ));
@@ -136,7 +136,11 @@ pub(super) fn rights(names: &TenantNames) -> String {
     let (guest, owner, ledger) = (&names.guest, &names.owner, names.ledger());
     let versions = versions::table(names);
     let entry = match &names.groups {
-        Some(Groups { guests, owners }) => format!("GRANT {guests} TO {guest}; GRANT {owners} TO {owner}"),
+        // Roles that older hosts made inherit nothing.
+        Some(Groups { guests, owners }) => format!(
+            "ALTER ROLE {guest} INHERIT; ALTER ROLE {owner} INHERIT; GRANT {guests} TO {guest}; \
+             GRANT {owners} TO {owner}"
+        ),
         None => format!(
             "GRANT USAGE ON SCHEMA {SCHEMA} TO {guest}; GRANT USAGE, CREATE ON SCHEMA {SCHEMA} TO {owner}"
         ),

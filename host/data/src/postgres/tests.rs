@@ -190,6 +190,7 @@ impl Drop for Room {
                 if let Some(scratch) = scratch {
                     let mut db = admin(&testing::postgresql()).await;
                     say(&mut db, format!("DROP DATABASE {scratch} WITH (FORCE)")).await;
+                    say(&mut db, testing::drop_groups(&scratch)).await;
                 }
             });
         });

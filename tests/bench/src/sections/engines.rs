@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
+use rowhouse_tests::drop_groups;
 use sqlx::{AssertSqlSafe, Connection as _};
 
 use crate::Effort;
@@ -195,6 +196,7 @@ pub(super) fn prepare(engine: &str, make: bool) -> Result<()> {
         }
         let mut db = sqlx::PgConnection::connect(&url).await.context("reach PostgreSQL")?;
         sqlx::raw_sql(AssertSqlSafe(remove + " WITH (FORCE)")).execute(&mut db).await?;
+        sqlx::raw_sql(AssertSqlSafe(drop_groups(SHARED))).execute(&mut db).await?;
         if make {
             let made = format!("CREATE DATABASE {SHARED}");
             sqlx::raw_sql(AssertSqlSafe(made)).execute(&mut db).await?;

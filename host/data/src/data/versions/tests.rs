@@ -167,6 +167,7 @@ impl Room {
         match (&self.scratch, self.engine) {
             (Some(name), Dialect::Postgresql) => {
                 admin(&testing::postgresql(), &format!("DROP DATABASE {name} WITH (FORCE)")).await;
+                admin(&testing::postgresql(), &testing::drop_groups(name)).await;
             }
             (Some(name), _) => {
                 let mut db = sqlx::MySqlConnection::connect(&testing::mariadb()).await.unwrap();

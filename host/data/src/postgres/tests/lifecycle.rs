@@ -8,6 +8,7 @@ both!(
     removing_leaves_nothing,
     half_made_tenants_are_completed_or_removed,
     a_reset_tenant_is_empty,
+    roles_that_were_let_in_by_name_are_members_after_a_reset,
     other_hosts_lose_their_connections,
 );
 
@@ -82,6 +83,32 @@ async fn a_reset_tenant_is_empty(room: Room) {
     session.execute("INSERT INTO article (title) VALUES ('new')", vec![]).await.unwrap();
     assert_eq!(rows(&session, "SELECT id, title FROM article").await, [[Value::Integer(1), text("new")]]);
     assert_eq!(rows(&other, "SELECT count(*) FROM article").await, [[Value::Integer(10)]]);
+}
+
+/// Hosts before this one let each role in by name, and none inherited anything.
+async fn roles_that_were_let_in_by_name_are_members_after_a_reset(room: Room) {
+    let (tenant, session) = room.with_articles(1, |_| {}).await;
+    let names = room.engine.names().of(tenant.id);
+    let (guest, owner, database) = (&names.guest, &names.owner, &names.database);
+    let mut before = format!(
+        "GRANT CONNECT ON DATABASE {database} TO {guest}, {owner}; GRANT USAGE ON SCHEMA rowhouse TO {guest}, {owner}; \
+         GRANT CREATE ON SCHEMA rowhouse TO {owner}; ALTER ROLE {guest} NOINHERIT; ALTER ROLE {owner} NOINHERIT"
+    );
+    if let Some(groups) = &names.groups {
+        before.push_str(&format!(
+            "; REVOKE {} FROM {guest}; REVOKE {} FROM {owner}",
+            groups.guests, groups.owners
+        ));
+    }
+    room.as_owner(&tenant, &before).await;
+    let fresh = room.other_host().session(&tenant);
+    assert_eq!(rows(&fresh, "SELECT count(*) FROM article").await, [[Value::Integer(1)]]);
+    drop((session, fresh));
+    room.engine.reset(&tenant).await.unwrap();
+    let fresh = room.other_host().session(&tenant);
+    fresh.migrate([migration(1, &[ARTICLE])].into(), Duration::from_secs(60)).await.unwrap();
+    fresh.execute("INSERT INTO article (title) VALUES ('new')", vec![]).await.unwrap();
+    assert_eq!(rows(&fresh, "SELECT title FROM article").await, [[text("new")]]);
 }
 
 async fn other_hosts_lose_their_connections(room: Room) {

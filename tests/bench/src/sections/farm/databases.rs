@@ -3,7 +3,7 @@
 //! own.
 
 use anyhow::{Context as _, Result};
-use rowhouse_tests::PlainPostgres;
+use rowhouse_tests::{PlainPostgres, drop_groups};
 use sqlx::{AssertSqlSafe, Connection as _};
 
 use crate::sections::engines;
@@ -82,7 +82,9 @@ impl Databases {
 
     fn remove(&self) -> Result<()> {
         for suffix in ["", "_sites"] {
-            self.admin(format!("DROP DATABASE IF EXISTS {}{suffix} WITH (FORCE)", self.name))?;
+            let name = format!("{}{suffix}", self.name);
+            self.admin(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))?;
+            self.admin(drop_groups(&name))?;
         }
         Ok(())
     }
