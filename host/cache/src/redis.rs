@@ -46,6 +46,9 @@ const PIPELINE: usize = 1024;
 /// How often the two clocks are compared again: they drift by some microseconds meanwhile, and may be set.
 const CLOCKS: Duration = Duration::from_secs(60);
 
+/// How soon where the clock there was not told.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// Beyond a day nothing is kept. Redis refuses times near the end of its numbers.
 const LONGEST_TTL: Duration = Duration::from_secs(24 * 3600);
 
@@ -231,7 +234,12 @@ impl SecondLevel for RedisLevel {
                 // What nobody takes gives itself back.
                 drop(tell.send(ours.acquire(link, key, ttl).await));
             });
-            match timeout(shared.settings.deadline, told).await {
+            let told = timeout(shared.settings.deadline, told).await;
+            if let Ok(Ok(Acquired::Got(_) | Acquired::Others)) = &told {
+                // In time: a later answer is no sign that Redis is quick enough.
+                shared.breaker.succeeded();
+            }
+            match told {
                 Ok(Ok(Acquired::Got(got))) => {
                     if got.keep(ttl) {
                         Leased::Mine
@@ -314,16 +322,12 @@ impl Shared {
         command.arg("SET").arg(self.lease(&key)).arg(&token).arg("NX").arg("PX").arg(millis(ttl));
         let got = Got::new(Arc::clone(&self), key, token);
         match timeout(WRITE, link.ask(&command)).await {
-            Ok(Ok(Value::Okay)) => {
-                self.breaker.succeeded();
-                return Acquired::Got(got);
-            }
+            Ok(Ok(Value::Okay)) => return Acquired::Got(got),
             Ok(Ok(Value::Nil)) => {
-                self.breaker.succeeded();
                 got.forget();
                 return Acquired::Others;
             }
-            Ok(Ok(_odd)) => self.breaker.succeeded(),
+            Ok(Ok(_odd)) => {}
             Ok(Err(error)) => {
                 self.failed(&error, &link);
                 count(&self.counts.failures, 1);
@@ -351,23 +355,23 @@ impl Shared {
         }
     }
 
-    /// Compares the clocks. What is not answered leaves things as they were.
-    async fn compare_clocks(&self, link: &Link) {
+    /// Compares the clocks. False where that was not answered, which leaves things as they were.
+    async fn compare_clocks(&self, link: &Link) -> bool {
         let (mut link, mut command) = (link.clone(), Cmd::new());
         command.arg("TIME");
-        let answer = timeout(self.settings.deadline, link.ask(&command)).await;
-        if let Ok(Ok(answer)) = answer
-            && let Some(there) = moment(&answer)
-        {
-            self.clock_ahead.store(there.saturating_sub(Timestamp::now().0), Ordering::Relaxed);
-        }
+        let answer = timeout(WRITE, link.ask(&command)).await;
+        let Some(there) = answer.ok().and_then(RedisResult::ok).as_ref().and_then(moment) else {
+            return false;
+        };
+        self.clock_ahead.store(there.saturating_sub(Timestamp::now().0), Ordering::Relaxed);
+        true
     }
 
     /// Compares the clocks from time to time, until it is dropped.
-    async fn follow_clock(&self, link: &Link) {
+    async fn follow_clock(&self, link: &Link, mut is_known: bool) {
         loop {
-            tokio::time::sleep(CLOCKS).await;
-            self.compare_clocks(link).await;
+            tokio::time::sleep(if is_known { CLOCKS } else { AGAIN }).await;
+            is_known = self.compare_clocks(link).await;
         }
     }
 
@@ -430,13 +434,13 @@ async fn keep(shared: Arc<Shared>, url: RedisUrl) {
                     tracing::info!(%url, "the second level of the cache answers again");
                 }
                 wait = FIRST_WAIT;
-                shared.compare_clocks(&links.reads).await;
+                let is_known = shared.compare_clocks(&links.reads).await;
                 *shared.links.write() = Some(links.clone());
                 shared.breaker.close();
                 tokio::select! {
                     () = shared.breaker.opened() => {}
                     () = shared.write(&links.writes) => {}
-                    () = shared.follow_clock(&links.reads) => {}
+                    () = shared.follow_clock(&links.reads, is_known) => {}
                 }
                 *shared.links.write() = None;
                 count(&shared.counts.dropped, shared.queue.clear());

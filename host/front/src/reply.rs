@@ -196,10 +196,16 @@ pub(crate) fn log(id: RequestId, tenant: &Tenant, problem: &GuestError) {
     }
 }
 
+/// Letters of a cause that the log shows.
+const MOST_OF_A_CAUSE: usize = 300;
+
 /// Tells the operator that a site answered that it failed. Its visitor gets that answer; `cause` is the last of its
 /// statements that failed.
 pub(crate) fn log_own_failure(id: RequestId, tenant: &Tenant, status: StatusCode, cause: Option<&SqlError>) {
-    let (name, release, cause) = (tenant.name.as_str(), release(tenant), cause.map(tracing::field::display));
+    let (name, release) = (tenant.name.as_str(), release(tenant));
+    // An engine quotes what the guest sent it: a part of it, and no line of its own.
+    let cause = cause.map(|cause| cause.to_string().chars().take(MOST_OF_A_CAUSE).collect::<String>());
+    let cause = cause.as_deref().map(tracing::field::debug);
     if status == StatusCode::INTERNAL_SERVER_ERROR {
         tracing::error!(request = %id, tenant = name, release, %status, cause, "a site answered that it failed");
     } else {

@@ -219,10 +219,22 @@ impl Desk<'_> {
         }
     }
 
+    /// Who is signed in. Who asks is about to change that, so a store that does not answer is an error here.
+    async fn session(&self, cookies: Option<&str>) -> Result<Option<SignedIn>, StoreError> {
+        match cookies {
+            Some(cookies) => self.identity.session(self.scope, cookies).await,
+            None => Ok(None),
+        }
+    }
+
     async fn sign_out(&self, cookies: Option<&str>) -> Answer {
-        if let Some(person) = visitor::signed_in(self.identity, self.scope, cookies).await
-            && let Err(error) = self.identity.sign_out(&person).await
-        {
+        let ended = async {
+            match self.session(cookies).await? {
+                Some(person) => self.identity.sign_out(&person).await,
+                None => Ok(()),
+            }
+        };
+        if let Err(error) = ended.await {
             self.log(&error, "sign somebody out").await;
             let title = "Signing out is not possible now";
             return self.unavailable(title, "You are still signed in. Please try again in a minute.");
@@ -233,8 +245,13 @@ impl Desk<'_> {
     }
 
     async fn password(&self, request: Request, cookies: Option<&str>, is_post: bool) -> Answer {
-        let Some(person) = visitor::signed_in(self.identity, self.scope, cookies).await else {
-            return reply::see_other(&self.at("sign-in"));
+        let person = match self.session(cookies).await {
+            Ok(Some(person)) => person,
+            Ok(None) => return reply::see_other(&self.at("sign-in")),
+            Err(error) => {
+                self.log(&error, "look a session up").await;
+                return self.unavailable("Changing a password is not possible now", UNCHANGED);
+            }
         };
         if is_post {
             return self.change_password(request, &person).await;

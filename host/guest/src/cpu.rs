@@ -184,7 +184,7 @@ impl BackLane {
             .enable_all()
             .on_thread_start(run_when_idle)
             .build()?;
-        Ok(Self { runtime: Some(runtime), nudges: Nudges::start()? })
+        Ok(Self { runtime: Some(runtime), nudges: Nudges::start() })
     }
 
     /// Drives a guest: in the caller's task at first, in the back lane once it has used more CPU time

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-/// Between two looks. One costs a core a few microseconds.
+/// Between two looks of a core. One costs it a few microseconds.
 const TICK: Duration = Duration::from_millis(1);
 
 /// A thread for each core of this process. They sleep while nobody holds a [`Nudging`].
@@ -34,28 +34,32 @@ struct State {
 impl Nudges {
     /// Starts the threads. Where the system doesn't say which cores there are, or ties no thread to one, the back lane
     /// disturbs others a little more.
-    pub(crate) fn start() -> std::io::Result<Self> {
+    pub(crate) fn start() -> Self {
         let shared = Arc::new(Shared::default());
         let nudges = Self(Arc::clone(&shared));
         let cores = match sched_getaffinity(None) {
             Ok(cores) => cores,
             Err(error) => {
                 tracing::warn!(%error, "ask for the cores of this process");
-                return Ok(nudges);
+                return nudges;
             }
         };
-        for core in (0..CpuSet::MAX_CPU).filter(|core| cores.is_set(*core)) {
+        let cores: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|core| cores.is_set(*core)).collect();
+        // A group's quota may be much less than the cores it may use: all of them together cost what its share would.
+        let share = thread::available_parallelism().map_or(1, usize::from);
+        let tick = TICK * u32::try_from(cores.len().div_ceil(share)).unwrap_or(u32::MAX);
+        for core in cores {
             let shared = Arc::clone(&shared);
-            thread::Builder::new().name("nudge".to_owned()).stack_size(64 << 10).spawn(move || {
-                let mut here = CpuSet::new();
-                here.set(core);
-                match sched_setaffinity(None, &here) {
-                    Ok(()) => shared.run(),
-                    Err(error) => tracing::warn!(%error, core, "tie a thread to a core"),
-                }
-            })?;
+            let nudging = move || match tie_to(core) {
+                Ok(()) => shared.run(tick),
+                Err(error) => tracing::warn!(%error, core, "tie a thread to a core"),
+            };
+            let thread = thread::Builder::new().name("nudge".to_owned()).stack_size(64 << 10);
+            if let Err(error) = thread.spawn(nudging) {
+                tracing::warn!(%error, core, "start a thread for a core");
+            }
         }
-        Ok(nudges)
+        nudges
     }
 
     /// Keeps the threads at it for as long as the guard lives.
@@ -69,8 +73,14 @@ impl Nudges {
     }
 }
 
+fn tie_to(core: usize) -> rustix::io::Result<()> {
+    let mut here = CpuSet::new();
+    here.set(core);
+    sched_setaffinity(None, &here)
+}
+
 impl Shared {
-    fn run(&self) {
+    fn run(&self, tick: Duration) {
         loop {
             let mut state = self.state.lock();
             while state.wanted == 0 && !state.ended {
@@ -80,7 +90,7 @@ impl Shared {
                 return;
             }
             drop(state);
-            thread::sleep(TICK);
+            thread::sleep(tick);
         }
     }
 }
@@ -107,7 +117,7 @@ mod tests {
 
     #[test]
     fn threads_run_while_they_are_wanted_and_end_with_it() {
-        let nudges = Nudges::start().unwrap();
+        let nudges = Nudges::start();
         let shared = Arc::downgrade(&nudges.0);
         let (first, second) = (nudges.guard(), nudges.guard());
         assert_eq!(nudges.0.state.lock().wanted, 2);

@@ -109,16 +109,22 @@ impl Control {
 
     /// A tenant's archive, from the export straight into the staging.
     async fn copied(&self, row: &TenantRow) -> Result<Box<dyn StagedArchive>> {
-        let failed = |text: String| ControlError::port("copy the tenant")(PortError::lasting(text));
-        let (read, write) = std::io::pipe().map_err(|error| failed(error.to_string()))?;
+        let failed = ControlError::port("copy the tenant");
+        let (read, write) = match std::io::pipe() {
+            Ok(ends) => ends,
+            Err(error) => return Err(failed(PortError::lasting(error.to_string()))),
+        };
         let tenant = self.seen(row);
         let export = self.data.export(&tenant, facts(row), Box::new(write));
         match join(export, self.data.stage(Box::new(read))).await {
             (Ok(_), Ok(archive)) => Ok(archive),
-            (Ok(_), Err(error)) => Err(failed(error.to_string())),
-            (Err(error), Ok(_)) => Err(failed(error.to_string())),
+            (Ok(_), Err(error)) => Err(failed(PortError::lasting(error.to_string()))),
+            (Err(error), Ok(_)) => Err(failed(error)),
             // Either may be what the other one stumbled over.
-            (Err(export), Err(stage)) => Err(failed(format!("{export}; {stage}"))),
+            (Err(export), Err(stage)) => {
+                let text = format!("{export}; {stage}");
+                Err(failed(PortError { text, passing: export.passing }))
+            }
         }
     }
 

@@ -49,9 +49,6 @@ impl Control {
         }
         self.sync().await?;
         self.look_for_servers().await?;
-        for row in self.store.tenants_in(TenantState::Deleting).await? {
-            self.try_purge(&row).await;
-        }
         self.look_for_orphans().await;
         self.keep_house().await;
         Ok(())
@@ -84,6 +81,14 @@ impl Control {
     pub(crate) async fn keep_house(&self) {
         self.settle_operations().await;
         let now = Timestamp::now();
+        match self.store.tenants_in(TenantState::Deleting).await {
+            Ok(half_gone) => {
+                for row in half_gone {
+                    self.try_purge(&row).await;
+                }
+            }
+            Err(error) => tracing::warn!(error = %Chain(&error), "look for tenants that are half gone"),
+        }
         match self.store.trash_due(now).await {
             Ok(due) => {
                 for row in due {

@@ -71,7 +71,7 @@ async fn what_cannot_be_taken_back_either_leaves_the_name_free() {
     assert_eq!(house.rooms.databases.lock().len(), 1, "what was made can't be removed yet");
     house.rooms.mend();
     house.control.create_tenant(&house.operator, request).await.unwrap();
-    house.control.recover().await.unwrap();
+    house.control.keep_house().await;
     assert_eq!(house.rooms.databases.lock().len(), 1, "the first one is gone");
     assert!(house.served("club").is_some());
 }

@@ -6,6 +6,7 @@
 use super::engine::Engine;
 use super::errors;
 use super::harden::{self, run};
+use super::migrate::lock_key;
 use super::names::{SCHEMA, TenantNames};
 use super::provision::{ROLE, exists, rights};
 use super::quota;
@@ -98,6 +99,8 @@ impl Engine {
         if self.names().shared() {
             let mut main = self.control().connect(&turn, None).await?;
             self.harden(&mut main).await?;
+            // Ends with the connection.
+            run(&mut main, format!("SELECT pg_advisory_lock({})", lock_key(tenant.id))).await?;
             drop_owned(&mut main, &names).await?;
             // The counts begin anew, higher than they ever were.
             let (ledger, versions) = (names.ledger(), names.versions());

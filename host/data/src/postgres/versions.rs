@@ -11,6 +11,7 @@ use super::connect::{Conn, Health};
 use super::engine::Engine;
 use super::errors::Failure;
 use super::harden;
+use super::migrate::lock_key;
 use super::names::{SCHEMA, TenantNames};
 use super::owner::Owner;
 use super::provision::rights;
@@ -271,6 +272,8 @@ impl Engine {
         } else if !super::provision::exists(&mut db, there, SCHEMA).await? {
             harden::schema(&mut db).await?;
         }
+        // Ends with the connection: rights are given by one at a time.
+        harden::run(&mut db, format!("SELECT pg_advisory_lock({})", lock_key(session.tenant.id))).await?;
         harden::run(&mut db, rights(&names)).await
     }
 

@@ -57,8 +57,10 @@ impl Registry {
 
     /// A module is going to be ready.
     pub(crate) fn expect(&self, digest: Digest) {
+        // Under the lock: whoever makes it ready just now removes it after this.
+        let mut expected = self.expected.lock();
         if self.get(&digest).is_none() {
-            self.expected.lock().insert(digest);
+            expected.insert(digest);
         }
     }
 

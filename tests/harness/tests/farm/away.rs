@@ -88,6 +88,11 @@ fn sites_go_on_while_the_control_database_is_away() -> Result<()> {
         asks_to_wait(&server.get("club", "/-/sign-in")?)?;
     }
     goes_on(&servers, &cookie)?;
+    // Who can't be signed out is told so, and still is signed in afterwards.
+    for server in &servers {
+        let own = server.visitor().with_field("cookie", &cookie);
+        asks_to_wait(&own.post_form("/-/console/sign-out", &[])?)?;
+    }
 
     let _mended = Relay::start_at(&address, place, PROMPT)?;
     for server in &servers {
@@ -97,6 +102,7 @@ fn sites_go_on_while_the_control_database_is_away() -> Result<()> {
         })?;
     }
     goes_on(&servers, &cookie)?;
+    servers[1].visitor().with_field("cookie", &cookie).get("/-/console/")?.expect(200)?;
     for name in ["club", "asleep"] {
         let path = format!("/-/api/v1/tenants/{name}?confirm={name}&now=true");
         servers[0].operator()?.send("DELETE", &path, None)?.expect(200)?;
