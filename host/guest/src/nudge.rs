@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn threads_run_while_they_are_wanted_and_end_with_it() {
+    fn who_wants_them_is_counted_and_they_end_with_their_owner() {
         let nudges = Nudges::start();
         let shared = Arc::downgrade(&nudges.0);
         let (first, second) = (nudges.guard(), nudges.guard());

@@ -1,7 +1,8 @@
 //! The host's own connections to the server: for operators' work, and for ending what tenants' connections
 //! left running.
 //!
-//! They are few and bounded: one for ending, [`OPERATORS`] for operators' work, and [`OWNERS`] owner connections. No guest's text ever runs on a host connection.
+//! They are few and bounded: one for ending, [`OPERATORS`] for operators' work, and [`OWNERS`] owner connections. No
+//! guest's text ever runs on a host connection.
 
 use super::errors;
 use crate::SqlError;
