@@ -57,7 +57,7 @@ fn main() -> Result<()> {
     let mut failed = Vec::new();
     for section in sections::wanted(&wanted) {
         println!("==> {}", section.name);
-        if let Err(error) = (section.run)(&places, effort, &mut report) {
+        if let Err(error) = section.run(&places, effort, &mut report) {
             println!("    FAILED: {error:#}");
             report.note(&format!("Section `{}` failed: {error:#}", section.name));
             failed.push(section.name);

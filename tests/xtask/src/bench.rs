@@ -30,7 +30,9 @@ Sections (default: all):
            farm:restart     A rolling restart and a rolling upgrade under load
            farm:scaling     What a request costs with one, two and three servers
            farm:faults      What visitors see while Redis, a server, its clock or disk, or a database server fails (as
-                            root); some of it: farm:faults:redis, :servers, :databases, :clocks, :disk
+                            root); some of it: farm:faults:redis, :servers, :databases, :control, :clocks, :disk
+           The same on MariaDB, only where it is named: farm:mysql:visibility, :writers, :restart, :scaling, or
+           farm:mysql for these four; farm:mysql:faults:redis, :servers, :control, :clocks, :disk
 
 Options:
   --quick     One short round each: shows that it works, not how fast it is

@@ -63,7 +63,7 @@ pub(super) fn run(places: &Places, effort: Effort, report: &mut Report) -> Resul
 }
 
 fn measure(places: &Places, effort: Effort, engine: &str) -> Result<Vec<Vec<String>>> {
-    prepare(engine, true)?;
+    prepare(engine, SHARED, true)?;
     let host = Host::start_with(places, &format!("calls-{engine}"), &config(engine, "database")?)?;
     host.push(places, GUEST, GUEST, "1.0.0")?;
     host.create(GUEST, Some(&format!("{GUEST}@1.0.0")))?;
@@ -73,7 +73,7 @@ fn measure(places: &Places, effort: Effort, engine: &str) -> Result<Vec<Vec<Stri
     drop(host);
     let compared = compared?;
     removed?;
-    prepare(engine, false)?;
+    prepare(engine, SHARED, false)?;
     Ok(compared)
 }
 

@@ -83,7 +83,7 @@ fn measure(
     isolation: &str,
     count: u32,
 ) -> Result<Vec<String>> {
-    prepare(engine, true)?;
+    prepare(engine, SHARED, true)?;
     let host =
         Host::start_with(places, &format!("engines-{engine}-{isolation}"), &config(engine, isolation)?)?;
     host.push(places, "site", "bench-site", "1.0.0")?;
@@ -96,7 +96,7 @@ fn measure(
     let (host, mut cells) = measured.with_context(left)?;
     host.remove_many("t", count)?;
     drop(host);
-    prepare(engine, false)?;
+    prepare(engine, SHARED, false)?;
     let mut row = vec![engine.to_owned(), isolation.to_owned(), count.to_string(), format!("{rate:.1}")];
     row.append(&mut cells);
     Ok(row)
@@ -178,27 +178,27 @@ pub(super) fn in_database(url: &str, database: &str) -> Result<String> {
     Ok(format!("{place}/{database}"))
 }
 
-/// Makes the shared database anew, or removes it.
-pub(super) fn prepare(engine: &str, make: bool) -> Result<()> {
+/// Makes a database anew on the engine's server, or removes it. The embedded engine has none.
+pub(super) fn prepare(engine: &str, database: &str, make: bool) -> Result<()> {
     let Some(url) = server(engine) else { return Ok(()) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let remove = format!("DROP DATABASE IF EXISTS {SHARED}");
+        let remove = format!("DROP DATABASE IF EXISTS {database}");
         if engine == "mysql" {
             let mut db = sqlx::MySqlConnection::connect(&url).await.context("reach MariaDB")?;
             sqlx::raw_sql(AssertSqlSafe(remove)).execute(&mut db).await?;
             if make {
                 // As the engine would make it.
-                let made = format!("CREATE DATABASE {SHARED} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin");
+                let made = format!("CREATE DATABASE {database} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin");
                 sqlx::raw_sql(AssertSqlSafe(made)).execute(&mut db).await?;
             }
             return Ok(());
         }
         let mut db = sqlx::PgConnection::connect(&url).await.context("reach PostgreSQL")?;
         sqlx::raw_sql(AssertSqlSafe(remove + " WITH (FORCE)")).execute(&mut db).await?;
-        sqlx::raw_sql(AssertSqlSafe(drop_groups(SHARED))).execute(&mut db).await?;
+        sqlx::raw_sql(AssertSqlSafe(drop_groups(database))).execute(&mut db).await?;
         if make {
-            let made = format!("CREATE DATABASE {SHARED}");
+            let made = format!("CREATE DATABASE {database}");
             sqlx::raw_sql(AssertSqlSafe(made)).execute(&mut db).await?;
         }
         Ok(())

@@ -1,10 +1,10 @@
 //! Three servers on one control database, behind the balancers that the example of a farm ships: how soon a change
 //! is everywhere, whether any is lost, and what visitors see of restarts and faults.
 //!
-//! Each part starts a farm of its own and can be asked for alone, as `farm:PART`. What is configured is what
-//! `examples/farm` ships, with this machine's places in it. Nothing but loopback is listened on, and nothing is ended
-//! that was not started here: the PostgreSQL of the tests goes on while a relay in front of it plays its outage, and
-//! what is stopped is one of the farm's own.
+//! Each part starts a farm of its own and can be asked for alone: as `farm:PART` with its databases on PostgreSQL, as
+//! `farm:mysql:PART` with them on MariaDB. What is configured is what `examples/farm` ships, with this machine's places
+//! in it. Nothing but loopback is listened on, and nothing is ended that was not started here: a database server of the
+//! tests goes on while a relay in front of it plays its outage, and what is stopped is a PostgreSQL of the farm's own.
 
 mod balancer;
 mod command;
@@ -21,6 +21,8 @@ mod sentinel;
 mod sign;
 pub(super) mod visibility;
 pub(super) mod writers;
+
+pub(super) use databases::Engine;
 
 use std::time::Duration;
 

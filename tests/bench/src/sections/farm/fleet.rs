@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::command::ask;
 use super::crowd::Wish;
-use super::databases::Databases;
+use super::databases::{Databases, Engine};
 use super::example::{self, SERVERS, fitted};
 use super::sign::Sign;
 use crate::answer::{Expected, visitor};
@@ -87,19 +87,25 @@ pub(super) struct Farm<'a> {
 
 impl<'a> Farm<'a> {
     /// Starts three servers on new databases.
-    pub(super) fn start(places: &'a Places, part: &str) -> Result<Self> {
-        Self::start_on(places, Ground::new(Databases::make(part)?, rivals::redis(places)?))
+    pub(super) fn start(places: &'a Places, engine: Engine, part: &str) -> Result<Self> {
+        Self::start_on(places, Ground::new(Databases::make(engine, part)?, rivals::redis(places)?))
     }
 
     /// Starts them on this.
     pub(super) fn start_on(places: &'a Places, ground: Ground) -> Result<Self> {
         // Servers that share sites share the key of their databases' passwords.
         let key = write(&places.work, "farm.key", &format!("{}\n", "5a".repeat(32)))?;
+        let engine = ground.databases.engine();
         let changes = [
             ("trusted-proxies = [\"172.16.0.0/12\"]", "trusted-proxies = [\"127.0.0.0/8\"]".to_owned()),
             (
                 "postgres://rowhouse:rowhouse@postgres:5432/control",
                 ground.databases.control(ground.control_port)?,
+            ),
+            ("default-server = \"pg\"", "default-server = \"sites\"".to_owned()),
+            (
+                "[data-servers.pg]\nengine = \"postgresql\"",
+                format!("[data-servers.sites]\nengine = \"{}\"", engine.as_str()),
             ),
             ("key-file = \"/run/secrets/data_key\"", format!("key-file = \"{}\"", key.display())),
             ("postgres://rowhouse:rowhouse@postgres:5432/postgres", ground.databases.sites()?),
@@ -265,11 +271,12 @@ pub(super) fn while_frozen<T>(server: &Server, act: impl FnOnce() -> Result<T>) 
 
 impl Drop for Farm<'_> {
     fn drop(&mut self) {
-        // What sites have on PostgreSQL besides tables goes with the sites alone, or with the whole server.
+        // What sites have on a server besides tables goes with the sites alone, or with the whole server.
         let is_removed = !self.ground.databases.are_shared()
             || self.hosts.iter().map(Host::remove_all).any(|removed| removed.is_ok());
         if !is_removed && !self.hosts.is_empty() {
-            println!("    no server could remove its sites: their roles are left on PostgreSQL");
+            let server = self.ground.databases.engine().name();
+            println!("    no server could remove its sites: their users are left on {server}");
         }
         for host in &mut self.hosts {
             // A drain would take its time, and there is nothing left to finish.

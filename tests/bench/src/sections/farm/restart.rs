@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 
 use super::balancer::Balancer;
 use super::crowd::{Group, Seen, Wish, visit};
+use super::databases::Engine;
 use super::fleet::{Farm, HELLO, SITE, wishes};
 use super::millis;
 use super::sign::Sign;
@@ -25,10 +26,10 @@ const MEMBERS_PAUSE: Duration = Duration::from_millis(20);
 /// Another server than the one the first change was made at; any will do.
 const MAKER: usize = 1;
 
-pub(crate) fn run(places: &Places, effort: Effort, report: &mut Report) -> Result<()> {
+pub(crate) fn run(places: &Places, effort: Effort, engine: Engine, report: &mut Report) -> Result<()> {
     // Four loads: more than 200,000 requests in all.
     let at_least = if effort.quick { 2_000 } else { 55_000 };
-    let mut farm = Farm::start(places, "restart")?;
+    let mut farm = Farm::start(places, engine, "restart")?;
     farm.furnish()?;
     farm.enrol()?;
     let cookie = farm.sign_in(0)?;
@@ -46,7 +47,7 @@ pub(crate) fn run(places: &Places, effort: Effort, report: &mut Report) -> Resul
             .with_context(|| format!("change the release behind {name}"))?;
         add(&mut rows, &mut notes, balancer, "another release of the sites", &seen);
     }
-    report.section("Farm: a rolling restart and a rolling upgrade under load");
+    report.section(&format!("Farm on {}: a rolling restart and a rolling upgrade under load", engine.name()));
     let head = [
         "balancer",
         "what happens",

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use super::balancer::Balancer;
+use super::databases::Engine;
 use super::fleet::{Farm, PAST_THE_CACHE, SITE, TITLE};
 use crate::Effort;
 use crate::answer::Expected;
@@ -32,8 +33,8 @@ struct Sample {
     nginx: f64,
 }
 
-pub(crate) fn run(places: &Places, effort: Effort, report: &mut Report) -> Result<()> {
-    let farm = Farm::start(places, "scaling")?;
+pub(crate) fn run(places: &Places, effort: Effort, engine: Engine, report: &mut Report) -> Result<()> {
+    let farm = Farm::start(places, engine, "scaling")?;
     farm.furnish()?;
     let mut contenders = Vec::new();
     for count in 1..=farm.hosts().len() {
@@ -55,12 +56,16 @@ pub(crate) fn run(places: &Places, effort: Effort, report: &mut Report) -> Resul
         println!("    {page}");
         rows.extend(measure(places, effort, &contenders, page, manner, expected)?);
     }
-    report.section("Farm: what a request costs with one, two and three servers behind nginx");
+    report.section(&format!(
+        "Farm on {}: what a request costs with one, two and three servers behind nginx",
+        engine.name()
+    ));
     report.rows(&["page", "servers", "req/s", "servers' CPU µs/req", "nginx's CPU µs/req"], &rows);
-    report.note(
-        "Sites are on PostgreSQL, whose processor time is in no figure. All share the cores with the load: the second \
-         column of figures should stay, the first can't grow.",
-    );
+    report.note(&format!(
+        "Sites are on {}, whose processor time is in no figure. All share the cores with the load: the second column \
+         of figures should stay, the first can't grow.",
+        engine.name()
+    ));
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
+use super::databases::Engine;
 use super::fleet::{Farm, HELLO, MEMBER, SITE, SITE_RELEASE, while_frozen};
 use super::sign::Sign;
 use super::{against, millis};
@@ -58,8 +59,8 @@ impl Kind {
 /// Times until each of the others had a change.
 type Times = BTreeMap<Kind, Vec<Duration>>;
 
-pub(crate) fn run(places: &Places, effort: Effort, report: &mut Report) -> Result<()> {
-    let mut farm = Farm::start(places, "visibility")?;
+pub(crate) fn run(places: &Places, effort: Effort, engine: Engine, report: &mut Report) -> Result<()> {
+    let mut farm = Farm::start(places, engine, "visibility")?;
     farm.furnish()?;
     farm.enrol()?;
     farm.host(0)?.push(places, "hello-http02", "hello", "2.0.0")?;
@@ -83,7 +84,10 @@ pub(crate) fn run(places: &Places, effort: Effort, report: &mut Report) -> Resul
     println!("    with Redis frozen");
     let lost = lost_hints(&farm, frozen)?;
 
-    report.section("Farm: how soon the other two servers have a change that one made");
+    report.section(&format!(
+        "Farm on {}: how soon the other two servers have a change that one made",
+        engine.name()
+    ));
     report.rows(&["change", "changes", "p50 ms", "p99 ms", "max ms (goal ≤ 1000)"], &rows(hearing, GOAL));
     report
         .note("The same with Redis killed, and in the last line with Redis stopped just before each change:");

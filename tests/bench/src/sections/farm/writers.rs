@@ -6,6 +6,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
+use super::databases::Engine;
 use super::fleet::{Farm, SITE_RELEASE};
 use super::sign::Sign;
 use crate::Effort;
@@ -31,9 +32,9 @@ struct Done {
     setting: Option<String>,
 }
 
-pub(crate) fn run(places: &Places, effort: Effort, report: &mut Report) -> Result<()> {
+pub(crate) fn run(places: &Places, effort: Effort, engine: Engine, report: &mut Report) -> Result<()> {
     let count = if effort.quick { 30 } else { 300 };
-    let farm = Farm::start(places, "writers")?;
+    let farm = Farm::start(places, engine, "writers")?;
     let first = farm.host(0)?;
     first.push(places, "site", "bench-site", "1.0.0")?;
     first.create(SHARED, Some(SITE_RELEASE))?;
@@ -61,7 +62,7 @@ pub(crate) fn run(places: &Places, effort: Effort, report: &mut Report) -> Resul
         ]);
         lost.extend(missing);
     }
-    report.section("Farm: two servers making changes at the same time");
+    report.section(&format!("Farm on {}: two servers making changes at the same time", engine.name()));
     report.rows(
         &["server", "acknowledged", "refused", "results looked for on all three", "lost (goal 0)"],
         &rows,

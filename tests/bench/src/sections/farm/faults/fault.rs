@@ -80,4 +80,9 @@ impl Fault {
     pub(super) fn is_watched(self) -> bool {
         self == Self::RedisFailedOver
     }
+
+    /// True where the server of the sites' database is stopped, which has to be one of their own for that.
+    pub(super) fn stops_sites(self) -> bool {
+        self == Self::SitesRestarted
+    }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::super::balancer::Balancer;
 use super::super::crowd::{Group, Seen, visit};
-use super::super::databases::Databases;
+use super::super::databases::{Databases, Engine};
 use super::super::disk::Disk;
 use super::super::fleet::{Farm, Ground, while_frozen, wishes};
 use super::super::relay::Relay;
@@ -54,10 +54,15 @@ pub(super) struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    /// Sets it for these faults, all of which are watched or none.
-    pub(super) fn set(places: &'a Places, faults: &[Fault]) -> Result<Self> {
+    /// Sets it for these faults, all of which are watched or none, and possible on this engine.
+    pub(super) fn set(places: &'a Places, engine: Engine, faults: &[Fault]) -> Result<Self> {
         let is_watched = faults.iter().any(|fault| fault.is_watched());
-        let databases = Databases::make_apart(if is_watched { "failover" } else { "faults" })?;
+        let part = if is_watched { "failover" } else { "faults" };
+        let databases = if faults.iter().any(|fault| fault.stops_sites()) {
+            Databases::make_apart(part)?
+        } else {
+            Databases::make(engine, part)?
+        };
         let relay = Relay::start(databases.place()?)?;
         let redis = rivals::redis(places)?;
         let watch = if is_watched { Some(Watch::over(places, &redis)?) } else { None };
