@@ -22,6 +22,10 @@ const LIGHT: f64 = 0.2 * ONE_CORE;
 /// Others together must use this share of one core for a tenant to be in anybody's way.
 const OTHERS: f64 = 0.0005 * ONE_CORE;
 
+/// Somebody who used nothing for this long is at work no more, however much they used before: of what a whole core was
+/// busy with, it takes almost three seconds to forget enough.
+const LATELY: Duration = Duration::from_secs(1);
+
 /// A tenant with more than this share of all is heavy.
 const SHARE: f64 = 0.25;
 
@@ -51,23 +55,55 @@ impl Decaying {
     }
 }
 
+/// What all tenants used, and who was at work last.
+#[derive(Debug)]
+struct Total {
+    sum: Decaying,
+    /// Who used something last, and when. None before anybody did.
+    latest: Option<(TenantId, Instant)>,
+    /// When somebody else than them did last.
+    before: Option<Instant>,
+}
+
+impl Total {
+    fn add(&mut self, id: TenantId, cpu: Duration, now: Instant) {
+        self.sum.add(cpu, now);
+        if let Some((latest, at)) = self.latest
+            && latest != id
+        {
+            self.before = Some(at);
+        }
+        self.latest = Some((id, now));
+    }
+
+    /// When anybody but this tenant used something last.
+    fn others_at(&self, id: TenantId) -> Option<Instant> {
+        match self.latest {
+            Some((latest, at)) if latest != id => Some(at),
+            _ => self.before,
+        }
+    }
+}
+
 /// The CPU time of all tenants.
 #[derive(Debug)]
 pub struct Shares {
     tenants: Mutex<HashMap<TenantId, Arc<Share>>>,
-    total: Arc<Mutex<Decaying>>,
+    total: Arc<Mutex<Total>>,
 }
 
 /// One tenant's account.
 #[derive(Debug)]
 pub struct Share {
+    id: TenantId,
     own: Mutex<Decaying>,
-    total: Arc<Mutex<Decaying>>,
+    total: Arc<Mutex<Total>>,
 }
 
 impl Default for Shares {
     fn default() -> Self {
-        Self { tenants: Mutex::default(), total: Arc::new(Mutex::new(Decaying::new(Instant::now()))) }
+        let total = Total { sum: Decaying::new(Instant::now()), latest: None, before: None };
+        Self { tenants: Mutex::default(), total: Arc::new(Mutex::new(total)) }
     }
 }
 
@@ -82,7 +118,7 @@ impl Shares {
         }
         let open = || {
             let own = Mutex::new(Decaying::new(Instant::now()));
-            Arc::new(Share { own, total: Arc::clone(&self.total) })
+            Arc::new(Share { id, own, total: Arc::clone(&self.total) })
         };
         Arc::clone(tenants.entry(id).or_insert_with(open))
     }
@@ -91,21 +127,32 @@ impl Shares {
 impl Share {
     /// Notes CPU time that was used just now.
     pub fn bill(&self, cpu: Duration) {
-        let now = Instant::now();
+        self.bill_at(cpu, Instant::now());
+    }
+
+    fn bill_at(&self, cpu: Duration, now: Instant) {
         self.own.lock().add(cpu, now);
-        self.total.lock().add(cpu, now);
+        self.total.lock().add(self.id, cpu, now);
     }
 
     /// True while the tenant uses much more than others that are at work.
     #[must_use]
     pub fn is_heavy(&self) -> bool {
-        let now = Instant::now();
+        self.is_heavy_at(Instant::now())
+    }
+
+    fn is_heavy_at(&self, now: Instant) -> bool {
         let own = self.own.lock().value(now);
         if own < LIGHT {
             return false;
         }
-        let total = self.total.lock().value(now);
-        total - own > OTHERS && own > total * SHARE
+        let total = self.total.lock();
+        let others_at = total.others_at(self.id);
+        if others_at.is_none_or(|at| now.saturating_duration_since(at) > LATELY) {
+            return false;
+        }
+        let all = total.sum.value(now);
+        all - own > OTHERS && own > all * SHARE
     }
 }
 
@@ -131,6 +178,25 @@ mod tests {
         shares.of(quiet).bill(5 * MILLIS);
         assert!(shares.of(greedy).is_heavy());
         assert!(!shares.of(quiet).is_heavy());
+    }
+
+    #[test]
+    fn who_is_alone_after_others_were_busy_is_heavy_no_more() {
+        let begin = Instant::now();
+        let shares = Shares::default();
+        let (greedy, busy, quiet) =
+            (shares.of(TenantId::new()), shares.of(TenantId::new()), shares.of(TenantId::new()));
+        busy.bill_at(5_000 * MILLIS, begin);
+        greedy.bill_at(5_000 * MILLIS, begin + 500 * MILLIS);
+        assert!(greedy.is_heavy_at(begin + 900 * MILLIS));
+        let later = begin + 1_100 * MILLIS;
+        greedy.bill_at(500 * MILLIS, later);
+        assert!(!greedy.is_heavy_at(later));
+        // One page of somebody is enough.
+        quiet.bill_at(5 * MILLIS, later);
+        assert!(greedy.is_heavy_at(later));
+        greedy.bill_at(MILLIS, later + 10 * MILLIS);
+        assert!(greedy.is_heavy_at(later + 10 * MILLIS));
     }
 
     #[test]

@@ -11,6 +11,10 @@ use crate::load::{Manner, Sample, measure};
 use crate::places::Places;
 use crate::server::Server;
 
+/// Before each measurement: a server of ours sees the site that was measured before as one at work for a second, and
+/// gives way to it.
+const PAUSE: Duration = Duration::from_millis(1_200);
+
 /// One server with one page.
 pub(crate) struct Contender<'a> {
     pub(crate) name: String,
@@ -45,6 +49,7 @@ pub(crate) fn run(places: &Places, effort: Effort, contenders: &[Contender<'_>])
         for ((contender, length), samples) in contenders.iter().zip(&lengths).zip(&mut samples) {
             let seconds = if round == 0 { 1 } else { effort.seconds };
             let (server, manner) = (contender.server, &contender.manner);
+            std::thread::sleep(PAUSE);
             let sample = measure(places, server, &url(contender), seconds, manner, *length)
                 .with_context(|| format!("measure {}", contender.name))?;
             println!(
