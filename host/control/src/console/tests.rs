@@ -386,6 +386,28 @@ async fn the_trail_leads_to_what_is_still_there() {
     assert!(!page.contains(&id), "it has a name: {page}");
 }
 
+async fn the_trail_tells_those_apart_that_had_one_name() {
+    let browser = Browser::new().await;
+    let links = |page: &str| {
+        let to = |link: &str| page.matches(link).count();
+        (to("<a href=\"/-/console/tenants/club\">club</a>"), to("<a href=\"/-/console/users/ben\">ben</a>"))
+    };
+    browser.house.create("club").await.unwrap();
+    browser.post("/-/console/users", "name=ben").await;
+    browser.post("/-/console/tenants/club/delete", "confirm=club").await;
+    let page = browser.get("/-/console/audit?tenant=club").await.html;
+    assert_eq!(
+        links(&page),
+        (3, 0),
+        "made, activated and in the trash, where it is found by its name: {page}"
+    );
+    browser.post("/-/console/users/ben/delete", "confirm=ben").await;
+    browser.post("/-/console/users", "name=ben").await;
+    browser.house.create("club").await.unwrap();
+    let page = browser.get("/-/console/audit").await.html;
+    assert_eq!(links(&page), (2, 1), "only what was done to those who have the names now: {page}");
+}
+
 async fn data_servers_say_whether_they_are_there() {
     let browser = Browser::new().await;
     let page = browser.get("/-/console/data-servers").await.html;
@@ -411,6 +433,7 @@ async fn a_server_is_told_to_leave() {
 on_each_engine!(
     a_server_is_told_to_leave,
     the_trail_leads_to_what_is_still_there,
+    the_trail_tells_those_apart_that_had_one_name,
     data_servers_say_whether_they_are_there,
     nobody_enters_without_a_session,
     another_site_can_not_make_a_browser_change_anything,

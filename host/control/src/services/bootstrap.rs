@@ -101,7 +101,7 @@ impl Control {
         if self.store.setting(super::DEFAULT_RELEASE).await?.is_none() {
             let mut change = self.store.change().await?;
             change.set(super::DEFAULT_RELEASE, Some(module.release.as_str())).await?;
-            change.audit(SERVER, "release.default", module.release.as_str(), None, "").await?;
+            change.audit(SERVER, "release.default", module.release.as_str(), "").await?;
             change.commit().await?;
         }
         Ok(known.is_none().then(|| module.release.clone()))

@@ -98,10 +98,9 @@ impl Control {
                 }
             };
             let mut change = control.store.change().await?;
-            let name = row.name.as_str();
-            change.audit(&actor, "cache.flush", name, Some(name), &detail).await?;
+            change.audit(&actor, "cache.flush", &row, &detail).await?;
             change.commit().await?;
-            Ok(FlushedView { tenant: name.to_owned(), flushed: flushed.to_owned(), addresses })
+            Ok(FlushedView { tenant: row.name.to_string(), flushed: flushed.to_owned(), addresses })
         })
         .await
     }

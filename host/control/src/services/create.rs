@@ -126,7 +126,7 @@ impl Control {
         }
         change.add_tenant(&mut row).await?;
         hold_addresses(&mut change, &row).await?;
-        change.audit(actor, action, row.name.as_str(), Some(row.name.as_str()), &row.id.to_string()).await?;
+        change.audit(actor, action, &row, &row.id.to_string()).await?;
         change.commit().await?;
         Ok(row)
     }
@@ -144,7 +144,7 @@ impl Control {
         let mut change = self.store.change().await?;
         made.state = TenantState::Active;
         change.put_tenant(&mut made).await?;
-        change.audit(actor, "tenant.activate", made.name.as_str(), Some(made.name.as_str()), "").await?;
+        change.audit(actor, "tenant.activate", &made, "").await?;
         change.commit().await?;
         self.sync().await?;
         Ok(made)
@@ -173,7 +173,7 @@ impl Control {
         self.data.remove(&tenant).await.map_err(ControlError::port("remove the half-made database"))?;
         let mut change = self.store.change().await?;
         change.remove_tenant(row).await?;
-        change.audit(actor, "tenant.abandon", row.name.as_str(), Some(row.name.as_str()), why).await?;
+        change.audit(actor, "tenant.abandon", row, why).await?;
         change.commit().await?;
         self.sync().await
     }

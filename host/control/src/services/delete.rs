@@ -84,9 +84,7 @@ impl Control {
         row.trash_until = Some(change.at().after(self.config.trash_period));
         change.put_tenant(&mut row).await?;
         change.put_addresses(&row).await?;
-        change
-            .audit(actor, "tenant.trash", row.name.as_str(), Some(row.name.as_str()), &row.id.to_string())
-            .await?;
+        change.audit(actor, "tenant.trash", &row, &row.id.to_string()).await?;
         change.commit().await?;
         self.sync().await?;
         Ok(row)
@@ -139,7 +137,7 @@ impl Control {
         change
             .add_receipt(&ReceiptRow { tenant: row.id, name: row.name.to_string(), receipt: text.clone() })
             .await?;
-        change.audit(actor, "tenant.delete", row.name.as_str(), Some(row.name.as_str()), &text).await?;
+        change.audit(actor, "tenant.delete", &row, &text).await?;
         change.commit().await?;
         self.sync().await?;
         Ok(receipt)
@@ -180,7 +178,7 @@ impl Control {
         row.operation = None;
         change.put_tenant(&mut row).await?;
         change.put_addresses(&row).await?;
-        change.audit(actor, "tenant.deleting", row.name.as_str(), Some(row.name.as_str()), "").await?;
+        change.audit(actor, "tenant.deleting", &row, "").await?;
         change.commit().await?;
         self.sync().await?;
         Ok(row)

@@ -60,8 +60,7 @@ impl Export {
         let written = control.data.export(&tenant, facts(row), to).await;
         let counts = written.map_err(ControlError::port("write the archive"))?;
         let mut change = control.store.change().await?;
-        let (name, detail) = (row.name.as_str(), told(&counts));
-        change.audit(&self.actor, "tenant.export", name, Some(name), &detail).await?;
+        change.audit(&self.actor, "tenant.export", row, &told(&counts)).await?;
         change.commit().await?;
         Ok(counts)
     }

@@ -111,7 +111,7 @@ impl Control {
         }
         row.operation = Some(operation);
         change.put_tenant(&mut row).await?;
-        change.audit(actor, action, row.name.as_str(), Some(row.name.as_str()), detail).await?;
+        change.audit(actor, action, &row, detail).await?;
         change.commit().await?;
         self.sync().await?;
         Ok(row)
@@ -130,7 +130,7 @@ impl Control {
         let mut row = present(&mut change, row).await?;
         edit(&mut row);
         change.put_tenant(&mut row).await?;
-        change.audit(actor, action, row.name.as_str(), Some(row.name.as_str()), detail).await?;
+        change.audit(actor, action, &row, detail).await?;
         change.commit().await?;
         self.sync().await?;
         Ok(row)

@@ -71,15 +71,8 @@ impl Control {
             return Err(ControlError::Conflict(format!("there is a user `{}` already", user.name)));
         }
         change.add_user(user, &hash).await?;
-        change
-            .audit(
-                actor,
-                "user.create",
-                user.name.as_str(),
-                None,
-                if user.super_user { "Super User" } else { "" },
-            )
-            .await?;
+        let detail = if user.super_user { "Super User" } else { "" };
+        change.audit(actor, "user.create", user, detail).await?;
         Ok(change.commit().await?)
     }
 
@@ -110,7 +103,7 @@ impl Control {
         }
         keep_one_super_user(&mut change, &before).await?;
         let detail = format!("super_user={} disabled={}", user.super_user, user.disabled);
-        change.audit(actor, "user.change", user.name.as_str(), None, &detail).await?;
+        change.audit(actor, "user.change", &user, &detail).await?;
         change.commit().await?;
         self.identity.forget_user(user.id);
         Ok(view(&user))
@@ -128,7 +121,7 @@ impl Control {
         let user = known(&mut change, name).await?;
         change.put_password(user.id, &hash, true).await?;
         change.remove_sessions(user.id, None).await?;
-        change.audit(actor, "user.reset-password", user.name.as_str(), None, "").await?;
+        change.audit(actor, "user.reset-password", &user, "").await?;
         change.commit().await?;
         self.identity.forget_user(user.id);
         Ok(OneTimePassword { one_time_password: once.reveal().to_owned() })
@@ -143,7 +136,7 @@ impl Control {
         let mut change = self.store.change().await?;
         let user = known(&mut change, name).await?;
         let ended = change.remove_sessions(user.id, None).await?;
-        change.audit(actor, "user.sign-out-everywhere", user.name.as_str(), None, &ended.to_string()).await?;
+        change.audit(actor, "user.sign-out-everywhere", &user, &ended.to_string()).await?;
         change.commit().await?;
         self.identity.forget_user(user.id);
         Ok(ended)
@@ -159,7 +152,7 @@ impl Control {
         let user = known(&mut change, name).await?;
         change.remove_user(user.id).await?;
         keep_one_super_user(&mut change, &user).await?;
-        change.audit(actor, "user.delete", user.name.as_str(), None, &user.id.to_string()).await?;
+        change.audit(actor, "user.delete", &user, &user.id.to_string()).await?;
         change.commit().await?;
         self.identity.forget_user(user.id);
         Ok(())
@@ -215,7 +208,7 @@ impl Control {
         let user = known(&mut change, user).await?;
         change.put_member(row.id, user.id, &roles).await?;
         let detail = format!("{}: {roles}", user.name);
-        change.audit(actor, "member.set", row.name.as_str(), Some(row.name.as_str()), &detail).await?;
+        change.audit(actor, "member.set", &row, &detail).await?;
         change.commit().await?;
         self.identity.forget_user(user.id);
         Ok(member(&user, &roles))
@@ -233,9 +226,7 @@ impl Control {
         if !change.put_member(row.id, user.id, &Roles::default()).await? {
             return Err(ControlError::not_found("member", &user.name));
         }
-        change
-            .audit(actor, "member.remove", row.name.as_str(), Some(row.name.as_str()), user.name.as_str())
-            .await?;
+        change.audit(actor, "member.remove", &row, user.name.as_str()).await?;
         change.commit().await?;
         self.identity.forget_user(user.id);
         Ok(())

@@ -68,7 +68,7 @@ impl Control {
             pushed_at: Timestamp::now(),
         };
         change.add_release(&row, bytes.to_vec()).await?;
-        change.audit(actor, "release.push", row.name.as_str(), None, &digest.to_string()).await?;
+        change.audit(actor, "release.push", row.name.as_str(), &digest.to_string()).await?;
         change.commit().await?;
         self.sync().await?;
         Ok((row, true))
@@ -121,7 +121,7 @@ impl Control {
             return Err(super::runs::under_way(run));
         }
         change.remove_release(&row).await?;
-        change.audit(actor, "release.delete", row.name.as_str(), None, &row.digest.to_string()).await?;
+        change.audit(actor, "release.delete", row.name.as_str(), &row.digest.to_string()).await?;
         change.commit().await?;
         match self.store.digests().await {
             Ok(keep) => self.modules.retire(&keep),

@@ -155,7 +155,7 @@ impl Control {
         };
         change.set_total(run.id, total).await?;
         let detail = format!("{total} tenant(s), run {}", run.id);
-        change.audit(actor, "release.activate", release.name.as_str(), None, &detail).await?;
+        change.audit(actor, "release.activate", release.name.as_str(), &detail).await?;
         change.commit().await?;
         Ok(run.id)
     }
@@ -176,7 +176,7 @@ impl Control {
         let total = change.add_items_back(&run, undone.id).await?;
         change.set_total(run.id, total).await?;
         let detail = format!("{total} tenant(s), run {} takes back run {}", run.id, undone.id);
-        change.audit(actor, "release.rollback", undone.release.as_str(), None, &detail).await?;
+        change.audit(actor, "release.rollback", undone.release.as_str(), &detail).await?;
         change.commit().await?;
         Ok(run.id)
     }
@@ -192,7 +192,7 @@ impl Control {
         }
         change.reopen_run(row.id, again).await?;
         let detail = format!("{again} tenant(s), run {}", row.id);
-        change.audit(actor, "run.resume", row.release.as_str(), None, &detail).await?;
+        change.audit(actor, "run.resume", row.release.as_str(), &detail).await?;
         Ok(change.commit().await?)
     }
 

@@ -154,7 +154,7 @@ impl Control {
         if !change.drain_server(row.id).await? {
             return Err(missing());
         }
-        change.audit(actor, "server.drain", &row.name, None, &row.id.to_string()).await?;
+        change.audit(actor, "server.drain", row.name.as_str(), &row.id.to_string()).await?;
         change.commit().await?;
         if row.id == self.link.server {
             self.standing.asked.send_replace(true);

@@ -7,7 +7,7 @@ use super::recover::SERVER;
 use super::{DEFAULT_RELEASE, SINGLE_SITE};
 use crate::Control;
 use crate::error::ControlError;
-use crate::store::DatabaseError;
+use crate::store::{About, DatabaseError};
 use crate::types::CreateTenant;
 use rowhouse_base::id::{TenantId, UserId};
 use rowhouse_base::{Secret, TenantName, Timestamp};
@@ -107,7 +107,7 @@ impl Control {
         if last != Some(id) {
             let mut change = self.store.change().await?;
             change.set(SINGLE_SITE, Some(&id.to_string())).await?;
-            change.audit(SERVER, "server.single-site", name.as_str(), Some(name.as_str()), "").await?;
+            change.audit(SERVER, "server.single-site", About::Tenant(name.as_str(), id), "").await?;
             change.commit().await?;
         }
         let owner = self.own_single(id, &name, made).await?;
@@ -166,13 +166,13 @@ impl Control {
             None => {
                 let user = new_user(owner.clone());
                 change.add_user(&user, &hash).await?;
-                change.audit(SERVER, "user.create", owner.as_str(), None, "").await?;
+                change.audit(SERVER, "user.create", &user, "").await?;
                 user
             }
         };
         change.put_member(id, user.id, &roles).await?;
         let detail = format!("{owner}: {roles}");
-        change.audit(SERVER, "member.set", name.as_str(), Some(name.as_str()), &detail).await?;
+        change.audit(SERVER, "member.set", About::Tenant(name.as_str(), id), &detail).await?;
         change.commit().await?;
         self.identity.forget_user(user.id);
         Ok(Some(match known {

@@ -119,7 +119,7 @@ impl Control {
         if moved {
             hold_addresses(&mut change, &row).await?;
         }
-        change.audit(actor, "tenant.change", row.name.as_str(), Some(row.name.as_str()), "").await?;
+        change.audit(actor, "tenant.change", &row, "").await?;
         change.commit().await?;
         self.sync().await?;
         Ok(self.view(&row))
@@ -158,7 +158,7 @@ impl Control {
             }
             row.state = to;
             change.put_tenant(&mut row).await?;
-            change.audit(actor, action, row.name.as_str(), Some(row.name.as_str()), "").await?;
+            change.audit(actor, action, &row, "").await?;
             change.commit().await?;
             self.sync().await?;
         }

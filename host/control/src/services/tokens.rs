@@ -71,7 +71,7 @@ impl Control {
             expires_at,
         };
         change.add_token(&token, &secret.digest()).await?;
-        change.audit(actor, "token.create", &token.name, None, &token.id.to_string()).await?;
+        change.audit(actor, "token.create", token.name.as_str(), &token.id.to_string()).await?;
         change.commit().await?;
         Ok((token, secret))
     }
@@ -88,7 +88,7 @@ impl Control {
         if !change.remove_token(parsed).await? {
             return Err(missing());
         }
-        change.audit(actor, "token.revoke", id, None, "").await?;
+        change.audit(actor, "token.revoke", id, "").await?;
         Ok(change.commit().await?)
     }
 }

@@ -6,7 +6,7 @@ use crate::store::{AuditRow, Thing};
 use crate::types::{AuditEntry, Page, Paging, rfc3339};
 use rowhouse_base::id::RunId;
 use rowhouse_identity::Operator;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 type Result<T> = std::result::Result<T, ControlError>;
 
@@ -16,20 +16,34 @@ const ID: usize = 36;
 /// What some rows of the trail name and is still there.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Named {
-    subjects: HashSet<(Thing, String)>,
+    /// Whose pages are found by these names, by id. That of a release is its name.
+    pages: HashMap<(Thing, String), String>,
+    /// What has these ids, and its name; of a run when it began.
     ids: HashMap<String, (Thing, String)>,
 }
 
 impl Named {
-    /// What an entry was done to.
+    /// What an entry was done to, where the page of that name is still about it.
     pub(crate) fn subject(&self, entry: &AuditEntry) -> Option<Thing> {
         let thing = thing(&entry.action)?;
-        self.subjects.contains(&(thing, entry.subject.clone())).then_some(thing)
+        let id = if thing == Thing::Release { Some(&entry.subject) } else { entry.subject_id.as_ref() };
+        self.has_page(thing, &entry.subject, id?).then_some(thing)
     }
 
     /// What has this id, and its name; of a run when it began.
     pub(crate) fn id(&self, id: &str) -> Option<(Thing, &str)> {
         self.ids.get(id).map(|(thing, name)| (*thing, name.as_str()))
+    }
+
+    /// True where the page that is found by this name is about what has this id. Another may have the name by now.
+    pub(crate) fn has_page(&self, thing: Thing, name: &str, id: &str) -> bool {
+        match thing {
+            // Theirs is not found by a name.
+            Thing::Run | Thing::Token => true,
+            Thing::Tenant | Thing::User | Thing::Release => {
+                self.pages.get(&(thing, name.to_owned())).is_some_and(|shown| shown == id)
+            }
+        }
     }
 }
 
@@ -51,8 +65,10 @@ impl Control {
             id: row.id.to_string(),
             at: rfc3339(row.at),
             actor: row.actor,
+            actor_id: row.actor_id,
             action: row.action,
             subject: row.subject,
+            subject_id: row.subject_id,
             detail: row.detail,
         };
         Ok(Page { items: page.items.into_iter().map(entry).collect(), next: page.next })
@@ -64,13 +80,6 @@ impl Control {
     /// [`ControlError::Database`].
     pub(crate) async fn named_in(&self, _operator: &Operator, entries: &[AuditEntry]) -> Result<Named> {
         let mut named = Named::default();
-        for kind in [Thing::Tenant, Thing::User, Thing::Release] {
-            let of_it = entries.iter().filter(|entry| thing(&entry.action) == Some(kind));
-            let names: BTreeSet<&str> = of_it.map(|entry| entry.subject.as_str()).collect();
-            let names: Vec<&str> = names.into_iter().collect();
-            let found = self.store.names_there(kind, &names).await?;
-            named.subjects.extend(found.into_iter().map(|name| (kind, name)));
-        }
         let ids: BTreeSet<&str> = entries.iter().flat_map(|entry| ids(&entry.detail)).collect();
         let ids: Vec<&str> = ids.into_iter().collect();
         for kind in [Thing::Tenant, Thing::User, Thing::Token] {
@@ -79,6 +88,17 @@ impl Control {
         }
         let runs = self.store.runs_begun(&ids).await?;
         named.ids.extend(runs.into_iter().map(|(id, at)| (id.to_string(), (Thing::Run, rfc3339(at)))));
+        for kind in [Thing::Tenant, Thing::User, Thing::Release] {
+            let of_it = entries.iter().filter(|entry| thing(&entry.action) == Some(kind));
+            let in_details = named.ids.values().filter(|(thing, _)| *thing == kind);
+            let names: BTreeSet<&str> = of_it
+                .map(|entry| entry.subject.as_str())
+                .chain(in_details.map(|(_, name)| name.as_str()))
+                .collect();
+            let names: Vec<&str> = names.into_iter().collect();
+            let found = self.store.ids_shown(kind, &names).await?;
+            named.pages.extend(found.into_iter().map(|(name, id)| ((kind, name), id)));
+        }
         Ok(named)
     }
 }

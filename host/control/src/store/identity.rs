@@ -6,7 +6,7 @@
 
 use super::dialect::{settled, sql};
 use super::people::{token, user};
-use super::{DatabaseError, Result, Store, parsed, timestamp};
+use super::{About, DatabaseError, Result, Store, parsed, timestamp};
 use rowhouse_base::id::UserId;
 use rowhouse_base::{Digest, Timestamp};
 use rowhouse_identity::{
@@ -161,7 +161,8 @@ impl IdentityStore for Store {
             let mut change = self.change().await?;
             change.put_password(user, &hash, false).await?;
             change.remove_sessions(user, keep).await?;
-            change.audit(&format!("user {name}"), "user.change-password", &name, None, "").await?;
+            let (actor, about) = (format!("user {name}"), About::User(&name, user));
+            change.audit(&actor, "user.change-password", about, "").await?;
             change.commit().await
         })
     }

@@ -28,6 +28,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "outbound requests", statements: OUTBOUND },
     Migration { name: "servers of a farm", statements: FARM },
     Migration { name: "releases that servers have ready", statements: READY },
+    Migration { name: "ids in the trail", statements: TRAIL_IDS },
 ];
 
 const BEGIN: &[&str] = &[
@@ -158,6 +159,13 @@ const FARM: &[&str] = &[
 
 /// Digests as a JSON list; NULL is none.
 const READY: &[&str] = &["ALTER TABLE servers ADD COLUMN ready TEXT"];
+
+/// Whom the names in the trail meant: a name is used again. NULL where it was neither a tenant nor a user, and in rows
+/// of before.
+const TRAIL_IDS: &[&str] = &[
+    "ALTER TABLE audit ADD COLUMN subject_id VARCHAR(36)",
+    "ALTER TABLE audit ADD COLUMN actor_id VARCHAR(36)",
+];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS control_ledger (version BIGINT PRIMARY KEY, name VARCHAR(64) NOT NULL, \
      applied_at BIGINT NOT NULL)";

@@ -139,7 +139,7 @@ async fn large_and_odd_values_come_back() {
     row.settings = (0..20).map(|n| (format!("key-{n}"), "ä".repeat(8 << 10))).collect();
     let mut change = store.change().await.unwrap();
     change.add_tenant(&mut row).await.unwrap();
-    change.audit("server", "test", "club", Some("club"), "before\0after").await.unwrap();
+    change.audit("server", "test", &row, "before\0after").await.unwrap();
     let bytes: Vec<u8> = (0..20_000_000_u32).map(|n| (n % 251) as u8).collect();
     let migration = Migration {
         version: 1,

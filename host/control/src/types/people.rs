@@ -136,10 +136,14 @@ pub struct AuditEntry {
     pub at: String,
     /// `user NAME`, `token NAME` or `server`.
     pub actor: String,
+    /// UUID of the user who did it, where it was one: another may have the name later.
+    pub actor_id: Option<String>,
     /// Such as `tenant.create`.
     pub action: String,
     /// What it was done to.
     pub subject: String,
+    /// UUID of the tenant or the user that it was done to, where it was one: another may have the name later.
+    pub subject_id: Option<String>,
     /// What matters of it.
     pub detail: String,
 }

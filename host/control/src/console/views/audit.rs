@@ -52,7 +52,9 @@ fn detail(text: &str, subject: &str, named: &Named) -> Vec<Word> {
         let (id, rest) = piece.split_at(piece.trim_end_matches(|c: char| !is_of_id(c)).len());
         match named.id(id) {
             Some((thing, name)) => {
-                words.push(Word { text: shown(thing, name), path: path(thing, address(thing, id, name)) });
+                let leads = named.has_page(thing, name, id);
+                let path = if leads { path(thing, address(thing, id, name)) } else { None };
+                words.push(Word { text: shown(thing, name), path });
                 go_on(&mut words, rest);
             }
             None => go_on(&mut words, piece),

@@ -151,8 +151,10 @@ fn audit(action: &str, subject: &str) -> AuditRow {
         id: "x".into(),
         at: WHEN.into(),
         actor: "user ada".into(),
+        actor_id: None,
         action: action.into(),
         subject: subject.into(),
+        subject_id: None,
         detail: "site@1.0.0".into(),
     };
     AuditRow::new(entry, &Named::default())
