@@ -28,7 +28,7 @@ pub(crate) use releases::ReleaseRow;
 pub(crate) use runs::{ItemRow, ItemState, Lease, RunKind, RunRow, RunState, Tally};
 pub(crate) use servers::{Beat, ServerRow, ServerState};
 pub(crate) use tenants::{Operation, TenantRow, state_counts};
-pub(crate) use trail::{About, AuditRow, ReceiptRow, Thing};
+pub(crate) use trail::{About, AuditRow, ReceiptRow, Thing, user_in};
 
 use crate::link::Link;
 use dialect::{Fate, Pauses, Pools, Row, Tx, fate, sql};

@@ -375,7 +375,7 @@ async fn the_trail_leads_to_what_is_still_there() {
     let page = browser.get("/-/console/audit").await.html;
     for link in [
         "<a href=\"/-/console/tenants/club\">club</a>",
-        "<a href=\"/-/console/users/boss\">boss</a>",
+        "user <a href=\"/-/console/users/boss\">boss</a>",
         "<a href=\"/-/console/releases/site@1.0.0\">site@1.0.0</a>",
         "tenant(s), run <a href=\"/-/console/runs/",
     ] {

@@ -2,7 +2,7 @@
 
 use crate::Control;
 use crate::error::ControlError;
-use crate::store::{AuditRow, Thing};
+use crate::store::{AuditRow, Thing, user_in};
 use crate::types::{AuditEntry, Page, Paging, rfc3339};
 use rowhouse_base::id::RunId;
 use rowhouse_identity::Operator;
@@ -28,6 +28,12 @@ impl Named {
         let thing = thing(&entry.action)?;
         let id = if thing == Thing::Release { Some(&entry.subject) } else { entry.subject_id.as_ref() };
         self.has_page(thing, &entry.subject, id?).then_some(thing)
+    }
+
+    /// The user who did it, where the page of that name is still theirs.
+    pub(crate) fn actor<'a>(&self, entry: &'a AuditEntry) -> Option<&'a str> {
+        let name = user_in(&entry.actor)?;
+        self.has_page(Thing::User, name, entry.actor_id.as_deref()?).then_some(name)
     }
 
     /// What has this id, and its name; of a run when it began.
@@ -90,9 +96,11 @@ impl Control {
         named.ids.extend(runs.into_iter().map(|(id, at)| (id.to_string(), (Thing::Run, rfc3339(at)))));
         for kind in [Thing::Tenant, Thing::User, Thing::Release] {
             let of_it = entries.iter().filter(|entry| thing(&entry.action) == Some(kind));
+            let actors = entries.iter().filter(|_| kind == Thing::User);
             let in_details = named.ids.values().filter(|(thing, _)| *thing == kind);
             let names: BTreeSet<&str> = of_it
                 .map(|entry| entry.subject.as_str())
+                .chain(actors.filter_map(|entry| user_in(&entry.actor)))
                 .chain(in_details.map(|(_, name)| name.as_str()))
                 .collect();
             let names: Vec<&str> = names.into_iter().collect();

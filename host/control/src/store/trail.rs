@@ -66,7 +66,7 @@ impl<'a> From<&'a str> for About<'a> {
 }
 
 /// The name of the user that an actor is, where it is one.
-fn user_in(actor: &str) -> Option<&str> {
+pub(crate) fn user_in(actor: &str) -> Option<&str> {
     actor.strip_prefix("user ")
 }
 

@@ -23,22 +23,29 @@ impl Word {
 #[derive(Clone, Debug)]
 pub(in crate::console) struct AuditRow {
     pub at: Moment,
-    pub actor: String,
+    /// One after the other, without anything between them.
+    pub actor: Vec<Word>,
     pub action: String,
     pub subject: Word,
-    /// One after the other, without anything between them.
+    /// As the actor.
     pub detail: Vec<Word>,
 }
 
 impl AuditRow {
     /// An entry, with what of it is still there.
     pub(in crate::console) fn new(entry: AuditEntry, named: &Named) -> Self {
+        let actor = match named.actor(&entry) {
+            Some(name) => {
+                vec![Word::plain("user "), Word { text: name.to_owned(), path: path(Thing::User, name) }]
+            }
+            None => vec![Word::plain(&entry.actor)],
+        };
         let subject = match named.subject(&entry) {
             Some(thing) => Word { path: path(thing, &entry.subject), text: entry.subject },
             None => Word::plain(&entry.subject),
         };
         let detail = detail(&entry.detail, &subject.text, named);
-        Self { at: Moment::of(&entry.at), actor: entry.actor, action: entry.action, subject, detail }
+        Self { at: Moment::of(&entry.at), actor, action: entry.action, subject, detail }
     }
 }
 
