@@ -99,6 +99,8 @@ pub(crate) struct DataServer {
     pub reachable: bool,
     pub tenants: u64,
     pub connections: u64,
+    /// None for files, which have no such limit.
+    pub connection_limit: Option<u64>,
     pub default: bool,
 }
 

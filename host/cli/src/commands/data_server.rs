@@ -20,7 +20,8 @@ pub(super) fn run(command: &DataServerCommand, api: &Api, screen: &mut Screen<'_
     if screen.json {
         return Ok(screen.document(&answer)?);
     }
-    let mut table = Table::new(&["NAME", "ENGINE", "ISOLATION", "STATE", "#TENANTS", "#CONNECTIONS"]);
+    let mut table =
+        Table::new(&["NAME", "ENGINE", "ISOLATION", "STATE", "#TENANTS", "#CONNECTIONS", "#LIMIT"]);
     for server in views::items::<views::DataServer>(&answer) {
         let state = match (server.reachable, server.default) {
             (true, true) => "there, default",
@@ -28,9 +29,16 @@ pub(super) fn run(command: &DataServerCommand, api: &Api, screen: &mut Screen<'_
             (false, true) => "away, default",
             (false, false) => "away",
         };
-        let name = server.name;
-        let (tenants, connections) = (server.tenants.to_string(), server.connections.to_string());
-        table.row([name, server.engine, server.isolation, state.to_owned(), tenants, connections]);
+        let limit = server.connection_limit.map(|limit| limit.to_string());
+        table.row([
+            server.name,
+            server.engine,
+            server.isolation,
+            state.to_owned(),
+            server.tenants.to_string(),
+            server.connections.to_string(),
+            limit.unwrap_or_default(),
+        ]);
     }
     Ok(screen.table(&table, "no data server is configured")?)
 }

@@ -157,9 +157,11 @@ fn sites_are_made_from_archives_cloned_and_moved() {
 fn usage_and_data_servers_are_tables() {
     let server = Stub::start(|line| match line.contains("data-servers") {
         true => {
-            let one = json!({"name": "pg", "engine": "postgresql", "isolation": "database", "reachable": false,
-                "tenants": 12, "connections": 3, "default": true});
-            stub::json(200, &json!({"items": [one]}))
+            let pg = json!({"name": "pg", "engine": "postgresql", "isolation": "database", "reachable": false,
+                "tenants": 12, "connections": 3, "connection_limit": 20, "default": true});
+            let local = json!({"name": "local", "engine": "sqlite", "isolation": "prefix", "reachable": true,
+                "tenants": 1, "connections": 0, "connection_limit": null, "default": false});
+            stub::json(200, &json!({"items": [pg, local]}))
         }
         false => stub::json(
             200,
@@ -169,8 +171,9 @@ fn usage_and_data_servers_are_tables() {
         ),
     });
     let expected = "\
-NAME  ENGINE      ISOLATION  STATE          TENANTS  CONNECTIONS
-pg    postgresql  database   away, default       12            3
+NAME   ENGINE      ISOLATION  STATE          TENANTS  CONNECTIONS  LIMIT
+pg     postgresql  database   away, default       12            3     20
+local  sqlite      prefix     there                1            0      -
 ";
     assert_eq!(run(&server.url, "data-server list").out, expected);
     let expected = "\
