@@ -39,7 +39,7 @@ const COMPILING: Duration = Duration::from_secs(10);
 /// Runs guests. One per process.
 pub struct Guests {
     machines: Machines,
-    modules: Registry,
+    modules: Registry<Module>,
     admission: Arc<Admission>,
     warm: Arc<Warm>,
     back: Arc<BackLane>,
@@ -124,7 +124,7 @@ impl Guests {
             Some(module) => module,
             // Boxed: it is nearly always there.
             None => {
-                let soon = Box::pin(self.modules.get_soon(&digest, COMPILING)).await;
+                let soon = Box::pin(self.modules.get_soon(&digest, call.tenant.id, COMPILING)).await;
                 soon.ok_or(GuestError::NotReady(digest))?
             }
         };

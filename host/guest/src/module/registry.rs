@@ -1,45 +1,79 @@
 //! The modules that are ready on this server, by digest, and those that are going to be. Reading takes no lock; only who
 //! asks for what isn't ready does, and may wait for a moment.
 
-use super::Module;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use rowhouse_base::Digest;
+use rowhouse_base::id::TenantId;
 use std::collections::{HashMap, HashSet};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 
 /// Requests that wait for a module at most; further ones are answered at once.
 const WAITING: usize = 256;
 
-/// See the file's head.
-pub(crate) struct Registry {
-    ready: ArcSwap<HashMap<Digest, Arc<Module>>>,
+/// Of them for one module, so that what everybody waits for leaves room for another.
+const FOR_ONE_MODULE: usize = WAITING / 2;
+
+/// Of them of one site. Most often all wait for the same module, and a busy site leaves room for the others.
+const OF_ONE_SITE: usize = WAITING / 8;
+
+/// See the file's head. Of what a module is it knows nothing.
+pub(crate) struct Registry<M> {
+    ready: ArcSwap<HashMap<Digest, Arc<M>>>,
     expected: Mutex<HashSet<Digest>>,
     /// Told when one of the two changes.
     changed: Notify,
-    waiting: Semaphore,
+    /// At most [`WAITING`]: few enough to be counted each time.
+    waiting: Mutex<Vec<Waiter>>,
 }
 
-impl Registry {
+/// Whose request waits, and for what.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Waiter {
+    site: TenantId,
+    module: Digest,
+}
+
+/// A place among those who wait, free again when it is dropped.
+struct Place<'a> {
+    waiting: &'a Mutex<Vec<Waiter>>,
+    waiter: Waiter,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.waiting.lock();
+        if let Some(index) = waiting.iter().position(|waiter| *waiter == self.waiter) {
+            waiting.swap_remove(index);
+        }
+    }
+}
+
+impl<M> Registry<M> {
     pub(crate) fn new() -> Self {
         Self {
             ready: ArcSwap::from_pointee(HashMap::new()),
             expected: Mutex::default(),
             changed: Notify::new(),
-            waiting: Semaphore::new(WAITING),
+            waiting: Mutex::default(),
         }
     }
 
-    pub(crate) fn get(&self, digest: &Digest) -> Option<Arc<Module>> {
+    pub(crate) fn get(&self, digest: &Digest) -> Option<Arc<M>> {
         self.ready.load().get(digest).map(Arc::clone)
     }
 
-    /// A module that is ready, or will be within this time. Cancel-safe.
-    pub(crate) async fn get_soon(&self, digest: &Digest, patience: Duration) -> Option<Arc<Module>> {
-        let _place = self.waiting.try_acquire().ok()?;
+    /// A module that a site runs and that is ready, or will be within this time. Cancel-safe.
+    pub(crate) async fn get_soon(
+        &self,
+        digest: &Digest,
+        site: TenantId,
+        patience: Duration,
+    ) -> Option<Arc<M>> {
+        let _place = self.place(Waiter { site, module: *digest })?;
         let ready = async {
             loop {
                 let mut changed = pin!(self.changed.notified());
@@ -53,6 +87,18 @@ impl Registry {
             }
         };
         tokio::time::timeout(patience, ready).await.ok()?
+    }
+
+    /// A place to wait, where there is one for this site and this module.
+    fn place(&self, waiter: Waiter) -> Option<Place<'_>> {
+        let mut waiting = self.waiting.lock();
+        let for_module = waiting.iter().filter(|other| other.module == waiter.module).count();
+        let of_site = waiting.iter().filter(|other| other.site == waiter.site).count();
+        if waiting.len() >= WAITING || for_module >= FOR_ONE_MODULE || of_site >= OF_ONE_SITE {
+            return None;
+        }
+        waiting.push(waiter);
+        Some(Place { waiting: &self.waiting, waiter })
     }
 
     /// A module is going to be ready.
@@ -70,7 +116,7 @@ impl Registry {
         self.changed.notify_waiters();
     }
 
-    pub(crate) fn insert(&self, digest: Digest, module: Arc<Module>) {
+    pub(crate) fn insert(&self, digest: Digest, module: Arc<M>) {
         self.ready.rcu(|modules| {
             let mut next = HashMap::clone(modules);
             next.insert(digest, Arc::clone(&module));
@@ -94,21 +140,55 @@ impl Registry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::iter;
 
     const LONG: Duration = Duration::from_secs(3600);
 
     #[tokio::test]
     async fn nobody_waits_for_what_nobody_makes() {
-        let (registry, digest) = (Registry::new(), Digest::of(b"module"));
-        assert!(registry.get_soon(&digest, LONG).await.is_none());
+        let (registry, digest, site) = (Registry::<()>::new(), Digest::of(b"module"), TenantId::new());
+        assert!(registry.get_soon(&digest, site, LONG).await.is_none());
         registry.expect(digest);
-        assert!(registry.get_soon(&digest, Duration::from_millis(1)).await.is_none());
-        let waiting = registry.get_soon(&digest, LONG);
+        assert!(registry.get_soon(&digest, site, Duration::from_millis(1)).await.is_none());
+        let waiting = registry.get_soon(&digest, site, LONG);
         let making = async {
             tokio::task::yield_now().await;
             registry.give_up(&digest);
         };
         let (found, ()) = tokio::join!(waiting, making);
         assert!(found.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_module_that_is_ready_is_given_to_who_waits_for_it() {
+        let (registry, digest) = (Registry::new(), Digest::of(b"module"));
+        registry.expect(digest);
+        let waiting = registry.get_soon(&digest, TenantId::new(), LONG);
+        let making = async {
+            tokio::task::yield_now().await;
+            registry.insert(Digest::of(b"another"), Arc::new("another"));
+            tokio::task::yield_now().await;
+            registry.insert(digest, Arc::new("module"));
+        };
+        let (found, ()) = tokio::join!(waiting, making);
+        assert_eq!(found.as_deref(), Some(&"module"));
+        assert!(registry.waiting.lock().is_empty(), "the place is free again");
+    }
+
+    #[test]
+    fn no_site_and_no_module_has_all_places() {
+        let registry = Registry::<()>::new();
+        let (site, module) = (TenantId::new(), Digest::of(b"module"));
+        let mut places = Vec::new();
+        places.extend(iter::from_fn(|| registry.place(Waiter { site, module })));
+        assert_eq!(places.len(), OF_ONE_SITE);
+        places.extend(iter::from_fn(|| registry.place(Waiter { site: TenantId::new(), module })));
+        assert_eq!(places.len(), FOR_ONE_MODULE);
+        let another = |name: &[u8]| Waiter { site: TenantId::new(), module: Digest::of(name) };
+        places.extend(iter::from_fn(|| registry.place(another(b"another"))));
+        assert_eq!(places.len(), WAITING);
+        assert!(registry.place(another(b"third")).is_none());
+        places.clear();
+        assert!(registry.place(Waiter { site, module }).is_some());
     }
 }
