@@ -1,18 +1,18 @@
 //! The reconciler: brings the snapshot that requests use up to the control state.
 //!
-//! It takes no input. It reads everything that moved since the generation it applied, and swaps the snapshot whole.
+//! It takes no input. It reads everything that moved since it looked the last time, and swaps the snapshot whole.
 //! Applying twice is harmless, so it may be called at any time: after each local change (and waited for, so that the
 //! answer comes after the change is in force), when another server's change was hinted at, and by a timer.
 //!
 //! A turn never waits for a compiler. A tenant whose new module is not compiled here goes on with the one it had,
-//! a new one is entered and its visitors wait; the module is made ready aside, and until then the turns read that tenant
-//! again and the server says that it has not applied everything.
+//! a new one is entered and its visitors wait; the module is made ready aside, and until then the turns keep that tenant's
+//! row as it was read, and the server says that it has not applied everything.
 
 use crate::error::ControlError;
 use crate::kept::Keeper;
 use crate::link::Link;
 use crate::ports::{OutputCache, SiteModules};
-use crate::store::{DatabaseError, Store, TenantRow};
+use crate::store::{DatabaseError, News, Store, TenantRow};
 use crate::words::Words;
 use parking_lot::Mutex;
 use rowhouse_base::id::TenantId;
@@ -28,13 +28,45 @@ const LOOK: Duration = Duration::from_secs(5);
 
 pub(crate) struct Reconciler {
     parts: Parts,
-    /// One at a time; also who comes second finds the work done.
-    turn: tokio::sync::Mutex<()>,
+    /// One turn at a time; also who comes second finds the work done.
+    turn: tokio::sync::Mutex<Read>,
     /// A module is made ready once, however many ask for it.
     making: Mutex<HashMap<Digest, Weak<Making>>>,
     unready: Mutex<Unready>,
     /// See [`Reconciler::kept_single`].
     kept_single: Mutex<Option<TenantId>>,
+}
+
+/// How far the turns have read.
+#[derive(Default)]
+struct Read {
+    /// Everything up to this generation. What is in force is behind it while a tenant is late.
+    generation: u64,
+    /// Tenants whose module is not ready yet, as they were read: many may wait for one module, so they are not read
+    /// again at each turn. What changes of them comes with the news, as of any tenant.
+    late: HashMap<TenantId, TenantRow>,
+}
+
+impl Read {
+    /// The generation that is in force: nothing of before is missing.
+    fn applied(&self) -> u64 {
+        let before = self.late.values().map(|row| row.revision.saturating_sub(1));
+        before.min().map_or(self.generation, |before| before.min(self.generation))
+    }
+
+    /// Late tenants of which the news say nothing.
+    fn unchanged(&self, news: &News) -> Vec<&TenantRow> {
+        if news.whole {
+            return Vec::new();
+        }
+        let told: HashSet<TenantId> =
+            news.changed.iter().map(|row| row.id).chain(news.removed.iter().copied()).collect();
+        self.late.values().filter(|row| !told.contains(&row.id)).collect()
+    }
+}
+
+fn is_late(row: &TenantRow, late: &HashSet<Digest>) -> bool {
+    row.release.as_ref().is_some_and(|release| late.contains(&release.digest))
 }
 
 /// Held while a module is made ready.
@@ -94,7 +126,7 @@ impl Reconciler {
     pub(crate) fn new(parts: Parts) -> Self {
         Self {
             parts,
-            turn: tokio::sync::Mutex::new(()),
+            turn: tokio::sync::Mutex::default(),
             making: Mutex::default(),
             unready: Mutex::default(),
             kept_single: Mutex::default(),
@@ -103,37 +135,58 @@ impl Reconciler {
 
     /// One turn. Cancel-safe: the snapshot is swapped at the end or not at all.
     pub(crate) async fn sync(&self) -> Result<(), ControlError> {
-        let _turn = self.turn.lock().await;
+        let mut read = self.turn.lock().await;
         let current = self.generation().await?;
         if !self.unready.lock().all().is_empty() {
             self.parts.link.want_modules();
         }
-        let snapshot = self.parts.directory.snapshot();
-        let applied = snapshot.generation();
-        if current == applied {
+        if current == read.generation && read.late.is_empty() {
             return Ok(());
         }
-        let news = self.parts.store.news(applied).await?;
-        let mut shared = self.shared(&news.changed).await?;
+        let mut news = self.parts.store.news(read.generation).await?;
         // Before anything that takes time: who was signed out must not stay signed in while modules are loaded.
         if news.people_changed {
             self.parts.identity.forget_all();
         }
-        let late = self.late(&shared).await;
-        let (mut changed, mut generation) = (Vec::with_capacity(news.changed.len()), news.generation);
-        for row in &news.changed {
-            let tenant = self.tenant_with(row, &mut shared);
-            if row.release.as_ref().is_some_and(|release| late.contains(&release.digest)) {
-                // It is read again at the next turn.
-                generation = generation.min(row.revision.saturating_sub(1));
+        let releases =
+            news.changed.iter().chain(read.unchanged(&news)).filter_map(|row| row.release.as_ref());
+        let wanted: HashSet<Digest> = releases.map(|release| release.digest).collect();
+        let late = self.late(wanted).await;
+        let arrived = read.unchanged(&news).into_iter().filter(|row| !is_late(row, &late));
+        let arrived: Vec<TenantRow> = arrived.cloned().collect();
+        news.changed.extend(arrived);
+        if news.generation == read.generation && news.changed.is_empty() {
+            return Ok(());
+        }
+        let shared = self.shared(&news.changed).await?;
+        self.apply(&mut read, news, &late, shared);
+        Ok(())
+    }
+
+    /// Swaps the snapshot. It waits for nothing, so that all of it is done or nothing.
+    fn apply(&self, read: &mut Read, news: News, late: &HashSet<Digest>, mut shared: Shared) {
+        let snapshot = self.parts.directory.snapshot();
+        if news.whole {
+            read.late.clear();
+        }
+        for id in &news.removed {
+            read.late.remove(id);
+        }
+        let mut changed = Vec::with_capacity(news.changed.len());
+        for row in news.changed {
+            let tenant = self.tenant_with(&row, &mut shared);
+            if is_late(&row, late) {
                 changed.push(self.meanwhile(&snapshot, tenant));
+                read.late.insert(row.id, row);
             } else {
+                read.late.remove(&row.id);
                 changed.push(tenant);
             }
         }
+        read.generation = news.generation;
         let base = if news.whole { snapshot.emptied() } else { Snapshot::clone(&snapshot) };
         let mut gone = news.removed.clone();
-        let next = base.with_changes(generation, changed, news.removed);
+        let next = base.with_changes(read.applied(), changed, news.removed);
         if news.whole {
             let known = snapshot.tenants().map(|tenant| tenant.id);
             gone.extend(known.filter(|id| next.by_id(*id).is_none()));
@@ -143,7 +196,6 @@ impl Reconciler {
         self.parts.link.applied();
         self.parts.link.brought_news();
         self.parts.keeper.changed();
-        Ok(())
     }
 
     /// The generation as of now; also what says whether the control database is there.
@@ -169,7 +221,7 @@ impl Reconciler {
     /// Takes over the snapshot that was kept on disk, as far as modules can be made ready without the control
     /// database. False where there is none.
     pub(crate) async fn load_kept(&self) -> bool {
-        let _turn = self.turn.lock().await;
+        let mut read = self.turn.lock().await;
         let snapshot = self.parts.directory.snapshot();
         let Some(kept) = self.parts.keeper.load(&self.parts.limits).await else { return false };
         let digests: HashSet<Digest> = kept
@@ -185,6 +237,7 @@ impl Reconciler {
             }
         }
         let base = snapshot.emptied();
+        *read = Read { generation: kept.generation, ..Read::default() };
         self.parts.directory.replace(base.with_changes(kept.generation, kept.tenants, []));
         *self.kept_single.lock() = kept.single;
         true
@@ -243,12 +296,12 @@ impl Reconciler {
         })
     }
 
-    /// Modules of these releases that can't serve yet and are going to. Whoever makes them ready is told.
-    async fn late(&self, shared: &Shared) -> HashSet<Digest> {
+    /// Those of these modules that can't serve yet and are going to. Whoever makes them ready is told.
+    async fn late(&self, wanted: HashSet<Digest>) -> HashSet<Digest> {
         let mut late = HashSet::new();
-        for release in shared.releases.values() {
-            if !self.is_at_hand(release.digest).await {
-                late.insert(release.digest);
+        for digest in wanted {
+            if !self.is_at_hand(digest).await {
+                late.insert(digest);
             }
         }
         let mut unready = self.unready.lock();
