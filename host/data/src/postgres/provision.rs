@@ -20,6 +20,9 @@ pub(super) const ROLE: &str = "SELECT 1 FROM pg_roles WHERE rolname = $1";
 /// Servers of one farm that may hold a tenant's connections at the same time.
 const HOSTS: u32 = 8;
 
+/// The first version of the server that tells a member of a role from one who may become it.
+const SET_OPTION: u32 = 160_000;
+
 /// Bytes of temporary files that one connection may fill, for sorts and joins that don't fit its memory.
 const TEMPORARY: &str = "256MB";
 
@@ -35,9 +38,10 @@ impl Engine {
         run(&mut main, format!("SELECT pg_advisory_lock({})", lock_key(tenant.id))).await?;
         let superuser = harden::is_superuser(&mut main).await?;
         let roles = self.roles(&mut main, tenant, &names, superuser).await?;
+        let rights = rights(&names, &main);
         if self.names().shared() {
             // One transaction: the server's disk is waited for once.
-            return run(&mut main, format!("{roles}; {}", rights(&names))).await;
+            return run(&mut main, format!("{roles}; {rights}")).await;
         }
         run(&mut main, roles).await?;
         self.make_database(&mut main, &names).await?;
@@ -47,7 +51,7 @@ impl Engine {
         if superuser {
             harden::catalog(&mut own, &names).await?;
         }
-        run(&mut own, rights(&names)).await
+        run(&mut own, rights).await
     }
 
     /// Once in the life of this process.
@@ -132,14 +136,14 @@ pub(super) async fn create_database(main: &mut PgConnection, name: &str) -> Resu
 ///
 /// Where tenants share a database, they come in as members of groups: rights on the database and its schema given to
 /// each by name would be a list that grows with every tenant and is read at every statement.
-pub(super) fn rights(names: &TenantNames) -> String {
+pub(super) fn rights(names: &TenantNames, db: &PgConnection) -> String {
     let (guest, owner, ledger) = (&names.guest, &names.owner, names.ledger());
-    let versions = versions::table(names);
+    let (versions, as_member) = (versions::table(names), as_member(db.server_version_num()));
     let entry = match &names.groups {
         // Roles that older hosts made inherit nothing.
         Some(Groups { guests, owners }) => format!(
-            "ALTER ROLE {guest} INHERIT; ALTER ROLE {owner} INHERIT; GRANT {guests} TO {guest}; \
-             GRANT {owners} TO {owner}"
+            "ALTER ROLE {guest} INHERIT; ALTER ROLE {owner} INHERIT; \
+             GRANT {guests} TO {guest}{as_member}; GRANT {owners} TO {owner}{as_member}"
         ),
         None => format!(
             "GRANT USAGE ON SCHEMA {SCHEMA} TO {guest}; GRANT USAGE, CREATE ON SCHEMA {SCHEMA} TO {owner}"
@@ -156,6 +160,15 @@ pub(super) fn rights(names: &TenantNames) -> String {
     )
 }
 
+/// How a role becomes a member of a group: it has the group's rights and can't become the group. Servers before
+/// version 16 know no difference; there the guard, which lets no SET ROLE through, is all that holds.
+fn as_member(version: Option<u32>) -> &'static str {
+    match version {
+        Some(SET_OPTION..) => " WITH INHERIT TRUE, SET FALSE",
+        Some(_) | None => "",
+    }
+}
+
 pub(super) async fn exists(
     db: &mut PgConnection,
     question: &'static str,
@@ -164,4 +177,15 @@ pub(super) async fn exists(
     let found: Option<i32> =
         sqlx::query_scalar(question).bind(name).fetch_optional(db).await.map_err(errors::own)?;
     Ok(found.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_are_asked_for_what_they_know() {
+        assert_eq!([None, Some(90_600), Some(150_018)].map(as_member), ["", "", ""]);
+        assert_eq!([Some(160_000), Some(180_001)].map(as_member), [" WITH INHERIT TRUE, SET FALSE"; 2]);
+    }
 }

@@ -105,14 +105,16 @@ impl Engine {
             // The counts begin anew, higher than they ever were.
             let (ledger, versions) = (names.ledger(), names.versions());
             run(&mut main, format!("DROP TABLE IF EXISTS {ledger}, {versions} CASCADE")).await?;
-            return run(&mut main, rights(&names)).await;
+            let rights = rights(&names, &main);
+            return run(&mut main, rights).await;
         }
         let mut own = self.control().connect(&turn, Some(&names.database)).await?;
         // At once or not at all: an empty database without rights would serve errors.
         run(&mut own, "BEGIN".to_owned()).await?;
         run(&mut own, format!("DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")).await?;
         harden::schema(&mut own).await?;
-        run(&mut own, rights(&names)).await?;
+        let rights = rights(&names, &own);
+        run(&mut own, rights).await?;
         run(&mut own, "COMMIT".to_owned()).await
     }
 

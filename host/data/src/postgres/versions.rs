@@ -274,7 +274,8 @@ impl Engine {
         }
         // Ends with the connection: rights are given by one at a time.
         harden::run(&mut db, format!("SELECT pg_advisory_lock({})", lock_key(session.tenant.id))).await?;
-        harden::run(&mut db, rights(&names)).await
+        let rights = rights(&names, &db);
+        harden::run(&mut db, rights).await
     }
 
     /// To be called before a commit is sent on a connection.

@@ -252,3 +252,23 @@ async fn an_owner_reaches_no_neighbour() {
     }
     assert_eq!(rows(&two.victim, &format!("SELECT title FROM {table}")).await, [[text("secret")]]);
 }
+
+/// Where the server tells the two apart.
+#[tokio::test]
+async fn a_member_of_a_group_can_not_become_it() {
+    let room = Room::new(Isolation::Prefix).await;
+    let tenant = room.tenant(|_| {}).await;
+    let names = room.engine.names().of(tenant.id);
+    let groups = names.groups.as_ref().unwrap();
+    let mut db = admin(&testing::postgresql()).await;
+    let tells = db.server_version_num().is_some_and(|version| version >= 160_000);
+    let becomes = if tells { "SET" } else { "MEMBER" };
+    for (role, group) in [(&names.guest, &groups.guests), (&names.owner, &groups.owners)] {
+        for (right, expected) in [("USAGE", true), (becomes, !tells)] {
+            let text = "SELECT pg_has_role($1::name, $2::name, $3)";
+            let asked = sqlx::query_scalar(text).bind(role).bind(group).bind(right);
+            let has: bool = asked.fetch_one(&mut db).await.unwrap();
+            assert_eq!(has, expected, "{role} {group} {right}");
+        }
+    }
+}
