@@ -181,24 +181,26 @@ impl Desk<'_> {
                 );
                 answer
             }
-            Err(SignInError::Store(error)) => {
-                self.log(&error, "sign somebody in").await;
-                self.unreachable()
-            }
-            Err(error) => {
-                let (status, text) = self.refusal(&error);
-                let action = self.at("sign-in");
-                let home = self.home();
-                let mut page = SignInPage::new(self.title, &home, &action, &return_to);
-                page.name = field("name");
-                page.error = Some(&text);
-                reply::page(status, page.render())
-            }
+            Err(error) => match self.refusal(error) {
+                Ok((status, text)) => {
+                    let action = self.at("sign-in");
+                    let home = self.home();
+                    let mut page = SignInPage::new(self.title, &home, &action, &return_to);
+                    page.name = field("name");
+                    page.error = Some(&text);
+                    reply::page(status, page.render())
+                }
+                Err(error) => {
+                    self.log(&error, "sign somebody in").await;
+                    self.unreachable()
+                }
+            },
         }
     }
 
-    fn refusal(&self, error: &SignInError) -> (StatusCode, String) {
-        match error {
+    /// What a form says that was refused. An error where the store did not answer, which is no refusal.
+    fn refusal(&self, error: SignInError) -> Result<(StatusCode, String), StoreError> {
+        Ok(match error {
             SignInError::Denied => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "This name and password don't fit together here.".into())
             }
@@ -211,12 +213,12 @@ impl Desk<'_> {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Many people are signing in. Please try again in a moment.".into(),
             ),
-            SignInError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, UNCHANGED.into()),
+            SignInError::Store(error) => return Err(error),
             SignInError::Password(_) => {
-                tracing::error!(request = %self.facts.id, error = %Chain(error), "sign somebody in");
+                tracing::error!(request = %self.facts.id, error = %Chain(&error), "sign somebody in");
                 (StatusCode::INTERNAL_SERVER_ERROR, "Signing in failed on our side. Please try again.".into())
             }
-        }
+        })
     }
 
     /// Who is signed in. Who asks is about to change that, so a store that does not answer is an error here.
@@ -271,27 +273,26 @@ impl Desk<'_> {
         }
         let current = Secret::from_text(field("current_password"));
         let new = Secret::from_text(field("new_password"));
-        match self.identity.change_password(person, current, new, Some(self.facts.client)).await {
-            Ok(()) => reply::see_other(&self.way_on(return_to)),
-            Err(ChangeError::Store(error) | ChangeError::Current(SignInError::Store(error))) => {
+        let changed = self.identity.change_password(person, current, new, Some(self.facts.client)).await;
+        let refused = match changed {
+            Ok(()) => return reply::see_other(&self.way_on(return_to)),
+            Err(ChangeError::Current(SignInError::Denied)) => {
+                Ok((StatusCode::UNPROCESSABLE_ENTITY, "The present password is not right.".to_owned()))
+            }
+            Err(ChangeError::Current(other)) => self.refusal(other),
+            Err(error @ (ChangeError::Weak(_) | ChangeError::Same)) => {
+                Ok((StatusCode::UNPROCESSABLE_ENTITY, sentence(&error)))
+            }
+            Err(ChangeError::Store(error)) => Err(error),
+        };
+        match refused {
+            Ok((status, text)) => self.password_page(status, person, &return_to, Some(&text)),
+            Err(error) => {
                 self.log(&error, "change a password").await;
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 let mut answer = self.password_page(status, person, &return_to, Some(UNCHANGED));
                 reply::retry_after(&mut answer, RETRY);
                 answer
-            }
-            Err(error) => {
-                let (status, text) = match &error {
-                    ChangeError::Current(SignInError::Denied) => {
-                        (StatusCode::UNPROCESSABLE_ENTITY, "The present password is not right.".to_owned())
-                    }
-                    ChangeError::Current(other) => self.refusal(other),
-                    ChangeError::Weak(_) | ChangeError::Same => {
-                        (StatusCode::UNPROCESSABLE_ENTITY, sentence(&error))
-                    }
-                    ChangeError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, UNCHANGED.to_owned()),
-                };
-                self.password_page(status, person, &return_to, Some(&text))
             }
         }
     }

@@ -6,7 +6,6 @@
 //! it. Invariant: nothing that was noted is left unmoved, whichever way the guest ends.
 
 use crate::GuestError;
-use http::StatusCode;
 use parking_lot::Mutex;
 use rowhouse_base::{Chain, Subject};
 use rowhouse_data::{Data, MirrorError, MirrorSession, SqlError};
@@ -41,9 +40,9 @@ impl Changes {
         *self.failed.lock() = Some(error.clone());
     }
 
-    /// The last statement that failed, where an answer with this status says that the site did.
-    pub(crate) fn cause_of(&self, status: StatusCode) -> Option<SqlError> {
-        if status.is_server_error() { self.failed.lock().clone() } else { None }
+    /// The last statement that failed.
+    pub(crate) fn take_failed(&self) -> Option<SqlError> {
+        self.failed.lock().take()
     }
 
     /// What the work writes through this is stored with its other changes.

@@ -166,7 +166,7 @@ impl Guests {
             Ok(answer)
         });
         let (response, usage) = self.limited(meter, wall, running, Some(Arc::clone(&changes)), work).await?;
-        Ok(Reply { cause: changes.cause_of(response.status()), response, usage: Some(usage) })
+        Ok(Reply { response, usage: Some(usage), cause: changes.take_failed() })
     }
 
     async fn handle_http(&self, module: Arc<Module>, call: Call) -> Result<Reply, GuestError> {
@@ -208,7 +208,7 @@ impl Guests {
         });
         let guest = Box::pin(self.limited(meter, wall, running, Some(Arc::clone(&changes)), work));
         let (response, usage) = streamed::answer(guest, answer, &changes, &limits).await?;
-        Ok(Reply { cause: changes.cause_of(response.status()), response, usage })
+        Ok(Reply { response, usage, cause: changes.take_failed() })
     }
 
     async fn enter(&self, tenant: &Tenant) -> Result<Running, GuestError> {

@@ -40,7 +40,7 @@ pub struct Reply {
     pub response: http::Response<ResponseBody>,
     /// What it took; none while the body is still streaming.
     pub usage: Option<Usage>,
-    /// The last statement that failed, where the guest answers that it failed itself (5xx).
+    /// The last statement that failed by then: the likely cause where the guest answers that it failed itself.
     pub cause: Option<SqlError>,
 }
 
