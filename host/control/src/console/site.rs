@@ -156,16 +156,19 @@ impl ListChange {
     }
 }
 
-/// Changes one of a site's lists, by what it has now.
+/// Adds to one of a site's lists or removes from it, by what is in it now.
 async fn change_list(
     control: &Control,
     visitor: &Visitor,
     name: &str,
-    typed: Typed,
-    patch: impl FnOnce(TenantView) -> PatchTenant,
+    form: ListChange,
+    typed: fn(String) -> Typed,
+    patch: fn(TenantView, &ListChange) -> PatchTenant,
 ) -> Answer {
-    match control.tenant(&visitor.operator, name).await {
-        Ok(site) => save(control, visitor, name, typed, patch(site)).await,
+    let patch = control.tenant(&visitor.operator, name).await.map(|site| patch(site, &form));
+    let typed = form.add.map_or(Typed::Nothing, typed);
+    match patch {
+        Ok(patch) => save(control, visitor, name, typed, patch).await,
         Err(error) => refused(control, visitor, name, typed, error).await,
     }
 }
@@ -177,12 +180,11 @@ pub(super) async fn change_addresses(
     Path(name): Path<String>,
     Form(form): Form<ListChange>,
 ) -> Answer {
-    let patch = |site: TenantView| {
-        let addresses = Some(form.of(site.addresses));
-        PatchTenant { addresses, ..PatchTenant::default() }
-    };
-    let typed = form.add.clone().map_or(Typed::Nothing, Typed::Address);
-    change_list(&control, &visitor, &name, typed, patch).await
+    change_list(&control, &visitor, &name, form, Typed::Address, |site, form| PatchTenant {
+        addresses: Some(form.of(site.addresses)),
+        ..PatchTenant::default()
+    })
+    .await
 }
 
 /// One setting to set, or one to remove.
@@ -219,12 +221,11 @@ pub(super) async fn change_outbound(
     Path(name): Path<String>,
     Form(form): Form<ListChange>,
 ) -> Answer {
-    let patch = |site: TenantView| {
-        let outbound = Some(form.of(site.outbound));
-        PatchTenant { outbound, ..PatchTenant::default() }
-    };
-    let typed = form.add.clone().map_or(Typed::Nothing, Typed::Outbound);
-    change_list(&control, &visitor, &name, typed, patch).await
+    change_list(&control, &visitor, &name, form, Typed::Outbound, |site, form| PatchTenant {
+        outbound: Some(form.of(site.outbound)),
+        ..PatchTenant::default()
+    })
+    .await
 }
 
 /// One member to add, or one to remove.

@@ -13,7 +13,7 @@ use crate::store::{Errand, GuestState};
 use crate::trace::Trace;
 use bytes::Bytes;
 use rowhouse_base::Subject;
-use rowhouse_data::{FilesMeter, Mirror, MirrorSession};
+use rowhouse_data::{FilesMeter, Mirror, MirrorSession, OverQuota};
 use std::sync::Arc;
 use wasmtime::component::{HasData, Resource};
 use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtxView, WasiFilesystemView};
@@ -104,7 +104,8 @@ impl GuestState {
     }
 }
 
-fn full() -> FsError {
+/// Which bound it was, the operator finds in the tenant's usage.
+fn full(_over: OverQuota) -> FsError {
     types::ErrorCode::Quota.into()
 }
 
@@ -115,12 +116,12 @@ impl QuotaView<'_> {
 
     fn charge(&self, bytes: u64) -> FsResult<()> {
         self.writes();
-        self.meter()?.grow(bytes).map_err(|_over_quota| full())
+        self.meter()?.grow(bytes).map_err(full)
     }
 
     fn charge_entry(&self) -> FsResult<()> {
         self.writes();
-        self.meter()?.add_file().map_err(|_over_quota| full())
+        self.meter()?.add_file().map_err(full)
     }
 
     fn writes(&self) {
