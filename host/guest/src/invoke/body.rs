@@ -1,12 +1,15 @@
 //! Bodies on their way in and out, each with its limit.
 
-use crate::LimitHit;
+use crate::changes::Outcome;
+use crate::{GuestError, LimitHit};
 use bytes::Bytes;
+use http::header::{self, HeaderMap};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use std::collections::VecDeque;
+use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use wasmtime_wasi_http::WasiBody;
 
 /// Why a body ended early.
@@ -21,13 +24,18 @@ pub enum BodyError {
     /// The guest ended before its body did.
     #[error("the guest ended before its answer was complete: {0}")]
     Guest(String),
+    /// What the answer speaks of is stored nowhere.
+    #[error("{0}")]
+    Host(String),
 }
 
 impl From<BodyError> for wasmtime_wasi_http::Error {
     fn from(error: BodyError) -> Self {
         match error {
             BodyError::Limit(_) => Self::HttpRequestBodySize(None),
-            BodyError::Visitor(text) | BodyError::Guest(text) => Self::InternalError(Some(text)),
+            BodyError::Visitor(text) | BodyError::Guest(text) | BodyError::Host(text) => {
+                Self::InternalError(Some(text))
+            }
         }
     }
 }
@@ -85,7 +93,8 @@ pub enum ResponseBody {
     /// Whole.
     Full(Bytes),
     /// What came so far, and the rest as the guest writes it. The guest's own task holds its limits:
-    /// when that ends early, so does this body, with an error.
+    /// when that ends early, so does this body, with an error. So it does where files can't be stored that the guest
+    /// wrote meanwhile.
     Streaming(Streaming),
 }
 
@@ -95,6 +104,52 @@ pub struct Streaming {
     pub(crate) rest: WasiBody,
     pub(crate) left: u64,
     pub(crate) limit: u64,
+    /// None where nothing is to be done before the end.
+    pub(crate) ending: Option<Box<Ending>>,
+}
+
+type Next = Option<Result<Frame<Bytes>, BodyError>>;
+type Storing = Pin<Box<dyn Future<Output = Result<(), GuestError>> + Send>>;
+
+/// Keeps the end of a body back until what its guest wrote to files is stored: neither a visitor nor a cache on the way may
+/// take an answer for whole that speaks of what is stored nowhere.
+pub(crate) struct Ending {
+    outcome: Outcome,
+    /// What the head says is still to come: nobody reads on once that much has been read. None where it says nothing.
+    left: Option<u64>,
+    /// What is kept back, once it is there: the last piece, trailers, or nothing but the end.
+    kept: Option<(Storing, Option<Frame<Bytes>>)>,
+}
+
+impl Ending {
+    pub(crate) fn new(outcome: Outcome, head: &HeaderMap) -> Self {
+        let length = head.get(header::CONTENT_LENGTH);
+        let left = length.and_then(|length| length.to_str().ok()?.parse().ok());
+        Self { outcome, left, kept: None }
+    }
+
+    /// True where nothing a visitor waits for comes after this.
+    fn is_last(&mut self, next: &Next) -> bool {
+        let frame = match next {
+            None => return true,
+            Some(Err(_broken)) => return false,
+            Some(Ok(frame)) => frame,
+        };
+        match (frame.data_ref(), &mut self.left) {
+            // Trailers.
+            (None, _) => true,
+            (Some(_piece), None) => false,
+            (Some(piece), Some(left)) => {
+                *left = left.saturating_sub(piece.len() as u64);
+                *left == 0
+            }
+        }
+    }
+
+    fn keep(&mut self, last: Next) {
+        let storing: Storing = Box::pin(self.outcome.clone().settle());
+        self.kept = Some((storing, last.and_then(Result::ok)));
+    }
 }
 
 impl Body for ResponseBody {
@@ -125,11 +180,31 @@ impl Body for ResponseBody {
 }
 
 impl Streaming {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        loop {
+            if let Some((storing, last)) = self.ending.as_mut().and_then(|ending| ending.kept.as_mut()) {
+                let stored = ready!(storing.as_mut().poll(cx));
+                let last = last.take();
+                self.ending = None;
+                return Poll::Ready(match stored {
+                    Ok(()) => last.map(Ok),
+                    Err(error) => Some(Err(BodyError::Host(error.to_string()))),
+                });
+            }
+            let next = ready!(self.poll_next(cx));
+            let Some(ending) = &mut self.ending else { return Poll::Ready(next) };
+            if !ending.is_last(&next) {
+                return Poll::Ready(next);
+            }
+            ending.keep(next);
+        }
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
         if let Some(bytes) = self.ready.pop_front() {
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
-        match std::task::ready!(Pin::new(&mut self.rest).poll_frame(cx)) {
+        match ready!(Pin::new(&mut self.rest).poll_frame(cx)) {
             None => Poll::Ready(None),
             Some(Err(error)) => Poll::Ready(Some(Err(BodyError::Guest(error.to_string())))),
             Some(Ok(frame)) => {
@@ -146,5 +221,55 @@ impl Streaming {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+    use http_body_util::{BodyExt as _, Empty};
+
+    /// What a visitor gets of `one`, `two` and trailers, and whether it breaks off.
+    async fn read(head: &HeaderMap, trailers: bool, lost: Option<&str>) -> (String, bool) {
+        let none = Empty::<Bytes>::new().map_err(|never| -> wasmtime_wasi_http::Error { match never {} });
+        let rest: WasiBody = if trailers {
+            none.with_trailers(std::future::ready(Some(Ok(HeaderMap::new())))).boxed_unsync()
+        } else {
+            none.boxed_unsync()
+        };
+        let mut body = ResponseBody::Streaming(Streaming {
+            ready: [Bytes::from_static(b"one"), Bytes::from_static(b"two")].into(),
+            rest,
+            left: 100,
+            limit: 100,
+            ending: Some(Box::new(Ending::new(Outcome::ended(lost), head))),
+        });
+        let mut text = String::new();
+        while let Some(frame) = body.frame().await {
+            match frame.map(Frame::into_data) {
+                Ok(Ok(data)) => text.push_str(std::str::from_utf8(&data).unwrap()),
+                Ok(Err(_trailers)) => text.push('.'),
+                Err(error) => {
+                    assert!(matches!(&error, BodyError::Host(why) if why.contains("no bucket")), "{error}");
+                    return (text, true);
+                }
+            }
+        }
+        (text, false)
+    }
+
+    #[tokio::test]
+    async fn an_answer_whose_files_are_lost_has_no_end() {
+        let (open, mut told) = (HeaderMap::new(), HeaderMap::new());
+        told.insert(header::CONTENT_LENGTH, HeaderValue::from_static("6"));
+        let lost = Some("no bucket");
+        assert_eq!(read(&open, false, None).await, ("onetwo".into(), false));
+        assert_eq!(read(&open, true, None).await, ("onetwo.".into(), false));
+        assert_eq!(read(&told, false, None).await, ("onetwo".into(), false));
+        assert_eq!(read(&open, false, lost).await, ("onetwo".into(), true));
+        assert_eq!(read(&open, true, lost).await, ("onetwo".into(), true));
+        // The last piece would make it whole.
+        assert_eq!(read(&told, false, lost).await, ("one".into(), true));
     }
 }

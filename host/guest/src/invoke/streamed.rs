@@ -5,7 +5,7 @@
 //! moves to a task of its own and the rest is streamed.
 
 use super::{Ended, Usage, fields};
-use crate::changes::Changes;
+use crate::changes::{Changes, Outcome};
 use crate::{GuestError, LimitHit, ResponseBody};
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
@@ -13,14 +13,18 @@ use rowhouse_base::Limits;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 use wasmtime_wasi_http::WasiBody;
 
-use super::body::Streaming;
+use super::body::{Ending, Streaming};
 
 /// Bodies up to this size are gathered; larger ones are streamed from here on.
 const GATHER: usize = 256 << 10;
+
+/// What the log says of a guest that has answered and fails then.
+const LATE: &str = "a guest ended after its response had begun";
 
 pub(crate) type Head = Result<http::Response<WasiBody>, GuestError>;
 pub(crate) type HeadSender = oneshot::Sender<Head>;
@@ -50,7 +54,7 @@ enum Step {
 pub(crate) async fn answer(
     guest: Running,
     head: oneshot::Receiver<Head>,
-    changes: &Changes,
+    changes: &Arc<Changes>,
     limits: &Limits,
 ) -> Ended<(http::Response<ResponseBody>, Option<Usage>)> {
     let mut gathering = Gathering {
@@ -63,11 +67,15 @@ pub(crate) async fn answer(
         gathered: 0,
     };
     let step = std::future::poll_fn(|cx| gathering.poll(cx)).await?;
-    if gathering.guest.is_some() {
-        // The answer leaves before the guest's end: what it says was changed must be known by then.
-        changes.settle().await?;
-    }
-    gathering.finish(step, limits)
+    // What the answer says was changed must be known before it leaves, and stored. A guest that has not ended goes on
+    // meanwhile: it may be about to store files itself, which are waited for.
+    let mut settled = std::pin::pin!(changes.settle());
+    std::future::poll_fn(|cx| {
+        gathering.poll_guest(cx);
+        settled.as_mut().poll(cx)
+    })
+    .await?;
+    gathering.finish(step, changes.outcome(), limits)
 }
 
 impl Gathering {
@@ -153,13 +161,21 @@ impl Gathering {
         }
     }
 
-    fn finish(self, step: Step, limits: &Limits) -> Ended<(http::Response<ResponseBody>, Option<Usage>)> {
+    fn finish(
+        self,
+        step: Step,
+        outcome: Option<Outcome>,
+        limits: &Limits,
+    ) -> Ended<(http::Response<ResponseBody>, Option<Usage>)> {
         let Some(response) = self.response else {
             return Err(GuestError::BadResponse("the guest gave no response".into()));
         };
         let (mut parts, ()) = response.into_parts();
         fields::status(parts.status.as_u16())?;
         fields::check_size(&parts.headers, limits)?;
+        if let Some(Err(error)) = &self.ended {
+            tracing::warn!(%error, "{LATE}");
+        }
         let too_large = || GuestError::Limit(LimitHit::ResponseBytes(limits.response_bytes));
         let left = limits.response_bytes.checked_sub(self.gathered as u64).ok_or_else(too_large)?;
         match (step, self.body) {
@@ -174,11 +190,15 @@ impl Gathering {
                 Ok((http::Response::from_parts(parts, body), usage))
             }
             (Step::Streaming, Some(rest)) => {
+                fields::strip(&mut parts.headers, false);
+                // What a guest that has ended wrote is stored.
+                let mut ending = None;
                 if let Some(guest) = self.guest {
+                    ending = outcome.map(|outcome| Box::new(Ending::new(outcome, &parts.headers)));
                     go_on(guest);
                 }
-                fields::strip(&mut parts.headers, false);
-                let streaming = Streaming { ready: self.pieces, rest, left, limit: limits.response_bytes };
+                let (ready, limit) = (self.pieces, limits.response_bytes);
+                let streaming = Streaming { ready, rest, left, limit, ending };
                 Ok((http::Response::from_parts(parts, ResponseBody::Streaming(streaming)), None))
             }
         }
@@ -189,7 +209,7 @@ impl Gathering {
 fn go_on(guest: Running) {
     tokio::spawn(async move {
         if let Err(error) = guest.await {
-            tracing::warn!(%error, "a guest ended after its response had begun");
+            tracing::warn!(%error, "{LATE}");
         }
     });
 }

@@ -1,5 +1,5 @@
 //! A guest whose path picks an attack that only wasi:http 0.2 allows: streams, resources, and a
-//! response that is set late, never, or before the work begins.
+//! response that is set late, never, or before the work begins. Two of its paths mean no harm: they write a file.
 //!
 //! `/ok` answers at once. It knows nothing of Rowhouse. Only the wasm build has contents.
 #![cfg(target_family = "wasm")]
@@ -36,6 +36,8 @@ impl wasip2::exports::http::incoming_handler::Guest for Hostile {
             "/leak" => leak_resources(out),
             "/loop" => spin_for_ever(),
             "/poll-for-ever" => poll_for_ever(out),
+            "/write" => write(out),
+            "/write-late" => write_late(&target, out),
             _ => {
                 let response = OutgoingResponse::new(Fields::new());
                 let _ = response.set_status_code(404);
@@ -114,6 +116,31 @@ fn short_body(out: ResponseOutparam) {
     let _ = stream.blocking_write_and_flush(b"short\n");
     drop(stream);
     let _ = OutgoingBody::finish(body, None);
+}
+
+/// Writes a file and answers.
+fn write(out: ResponseOutparam) {
+    let text = written();
+    let (body, stream) = begin(out, &[]);
+    let _ = stream.blocking_write_and_flush(text);
+    drop(stream);
+    let _ = OutgoingBody::finish(body, None);
+}
+
+/// Writes a file while its answer is on its way, whose length it told before or not.
+fn write_late(target: &str, out: ResponseOutparam) {
+    let told = [("content-length".to_owned(), b"14".to_vec())];
+    let (body, stream) = begin(out, if target.ends_with("?length") { &told[..] } else { &[] });
+    let _ = stream.blocking_write_and_flush(b"begun\n");
+    // The host lets go of the head where nothing comes for a moment.
+    std::thread::sleep(Duration::from_millis(200));
+    let _ = stream.blocking_write_and_flush(written());
+    drop(stream);
+    let _ = OutgoingBody::finish(body, None);
+}
+
+fn written() -> &'static [u8] {
+    if std::fs::write("/files/note", b"a note").is_ok() { b"written\n" } else { b"refused\n" }
 }
 
 /// Reads the request's body byte by byte until it ends, then answers.

@@ -110,3 +110,24 @@ fn what_cannot_be_stored_is_an_error_and_is_kept_nowhere() -> Result<()> {
     farm.store.start_again()?;
     farm.finish(0)
 }
+
+#[test]
+fn an_answer_breaks_off_whose_files_cannot_be_stored_once_it_has_begun() -> Result<()> {
+    let mut farm = Farm::start()?;
+    farm.servers[0].site_of("late", "hostile-http02")?;
+    let visitor = farm.servers[0].visitor();
+    for path in ["/late/write", "/late/write-late", "/late/write-late?length"] {
+        assert!(visitor.get(path)?.expect(200)?.text().ends_with("written\n"), "{path}");
+        farm.store.stop()?;
+        match visitor.get(path) {
+            Ok(answer) => assert_eq!((path, answer.status), ("/late/write", 500)),
+            // What has begun can't become an error page any more.
+            Err(broken) => assert_ne!(path, "/late/write", "{broken:#}"),
+        }
+        farm.store.start_again()?;
+    }
+    assert!(farm.servers[0].log().contains("store the site's files"));
+    let gone = "/-/api/v1/tenants/late?confirm=late&now=true";
+    farm.servers[0].operator()?.send("DELETE", gone, None)?.expect(200)?;
+    farm.finish(0)
+}
