@@ -91,7 +91,8 @@ impl Pages {
                 }
                 Ok(whole(answer))
             }
-            Looked::Pass(pass) => self.pass(pass, wish, versions).await,
+            // Boxed: a hit should not carry the room for it.
+            Looked::Pass(pass) => Box::pin(self.pass(pass, wish, versions)).await,
             Looked::Fill(fill) => {
                 let whose = wish.whose();
                 let filling: Filling = Box::pin(self.clone().fill(fill, wish, versions));
@@ -174,8 +175,7 @@ impl Pages {
         let whose = wish.whose();
         let Wish { id, tenant, visitor, parts, body } = wish;
         let request = http::Request::from_parts(parts, body);
-        // Boxed: a hit should not carry the room for a guest.
-        let asked = Box::pin(self.guests.handle(Call { id, tenant, visitor, trace, request }));
+        let asked = self.guests.handle(Call { id, tenant, visitor, trace, request });
         let Reply { response, cause, .. } = asked.await?;
         let (mut head, body) = response.into_parts();
         if head.status.is_server_error() {

@@ -100,7 +100,8 @@ impl Front {
                 Some(answer) => answer,
                 None => reply::unknown_host(&facts),
             },
-            Resolution::Console => self.console(&facts, request).await,
+            // Boxed, here and below: a request for a kept page should not carry the room for what few requests need.
+            Resolution::Console => Box::pin(self.console(&facts, request)).await,
             Resolution::Host(tenant) => self.site(&facts, tenant, request, String::new()).await,
             Resolution::Prefix(tenant) => self.prefixed(&facts, tenant, request).await,
         };
@@ -210,7 +211,7 @@ impl Front {
         let scope = Scope::Tenant(tenant.id);
         let cookies = visitor::session_cookies(request.headers());
         if is_hosts(path) {
-            return self.desk(facts, &tenant, request, &base_path, cookies.as_deref()).await;
+            return Box::pin(self.desk(facts, &tenant, request, &base_path, cookies.as_deref())).await;
         }
         // Without a session there is nothing that another site could act with.
         if cookies.is_some() && visitor::is_cross_site(&request, facts, true) {
@@ -219,8 +220,8 @@ impl Front {
         let mut user = None;
         let (mut parts, body) = request.into_parts();
         if let Some(cookies) = &cookies {
-            user =
-                visitor::for_guest(visitor::signed_in(&self.identity, scope, Some(cookies)).await.as_ref());
+            let looked_up = Box::pin(visitor::signed_in(&self.identity, scope, Some(cookies)));
+            user = visitor::for_guest(looked_up.await.as_ref());
             visitor::hide_session(&mut parts.headers, cookies);
         }
         let visitor = Visitor { origin: facts.origin.clone(), base_path, user };
