@@ -37,6 +37,14 @@ macro_rules! ids {
             pub fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
             }
+
+            /// The length of its text.
+            pub const TEXT_BYTES: usize = uuid::fmt::Hyphenated::LENGTH;
+
+            /// Its text, as Display shows it, without an allocation.
+            pub fn write_to<'a>(&self, text: &'a mut [u8; Self::TEXT_BYTES]) -> &'a str {
+                self.0.as_hyphenated().encode_lower(text)
+            }
         }
 
         impl fmt::Display for $name {
@@ -89,6 +97,7 @@ mod tests {
         let second = TenantId::new();
         assert!(first < second);
         assert_eq!(first.to_string().parse::<TenantId>(), Ok(first));
+        assert_eq!(first.write_to(&mut [0; TenantId::TEXT_BYTES]), first.to_string());
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Facts {
         }
         let host = Hostname::from_authority(authority)?;
         let scheme = arrival.scheme.unwrap_or(scheme);
-        let origin = format!("{scheme}://{host}{}", port(authority));
+        let origin = [scheme, "://", host.as_str(), port(authority)].concat();
         Ok(Self { id: RequestId::new(), host, origin, client: arrival.client })
     }
 }

@@ -176,7 +176,7 @@ impl Front {
 
     /// A site under `/NAME/`: the prefix is taken off, and there is one way to write it.
     async fn prefixed(&self, facts: &Facts, tenant: Arc<Tenant>, mut request: Request) -> Answer {
-        let base_path = format!("/{}", tenant.name);
+        let base_path = ["/", tenant.name.as_str()].concat();
         let path = request.uri().path();
         let written = path.get(..base_path.len()).unwrap_or_default();
         let rest = path.get(base_path.len()..).unwrap_or_default();
@@ -185,13 +185,10 @@ impl Front {
             let rest = if rest.is_empty() { "/" } else { rest };
             return reply::permanent(&format!("{base_path}{rest}{query}"));
         }
-        let within = match request.uri().query() {
-            Some(query) => format!("{rest}?{query}"),
-            None => rest.to_owned(),
-        };
-        match PathAndQuery::try_from(within) {
-            Ok(within) => *request.uri_mut() = Uri::from(within),
-            Err(_never) => return reply::not_found(facts.id),
+        let within = request.uri().path_and_query().and_then(|whole| whole.as_str().get(base_path.len()..));
+        match within.map(PathAndQuery::try_from) {
+            Some(Ok(within)) => *request.uri_mut() = Uri::from(within),
+            None | Some(Err(_)) => return reply::not_found(facts.id),
         }
         self.site(facts, tenant, request, base_path).await
     }

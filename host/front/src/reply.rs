@@ -223,7 +223,8 @@ pub(crate) fn retry_after(answer: &mut Answer, after: Duration) {
 
 /// Puts the request's number on every answer.
 pub(crate) fn stamp(answer: &mut Answer, id: RequestId) {
-    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+    let mut text = [0; RequestId::TEXT_BYTES];
+    if let Ok(value) = HeaderValue::from_str(id.write_to(&mut text)) {
         answer.headers_mut().insert(REQUEST_ID, value);
     }
 }
