@@ -1,9 +1,12 @@
 //! Accepts connections and speaks HTTP/1.1 and HTTP/2 on them, after the PROXY protocol where that is switched on.
 
+mod head_timer;
+
 use crate::pipeline::Front;
 use crate::proxy_protocol;
 use crate::reply::Answer;
 use futures_util::FutureExt;
+use head_timer::HeadTimer;
 use http::StatusCode;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -144,9 +147,10 @@ impl Served {
                 let front = Arc::clone(&front);
                 async move { Ok::<_, Infallible>(answer(&front, request, peer).await) }
             });
-            let connection = builders.of(protocol).serve_connection(TokioIo::new(stream), service);
+            let connection =
+                builders.of(protocol).serve_connection(TokioIo::new(stream), service).into_owned();
             // How a visitor's connection ends is the visitor's business.
-            if let Err(error) = watcher.watch(connection.into_owned()).await {
+            if let Err(error) = watcher.watch(connection).await {
                 tracing::debug!(%error, "a connection ended");
             }
             drop(place);
@@ -241,10 +245,15 @@ impl Builders {
         Self { http1: builder(config).http1_only(), http2: builder(config).http2_only() }
     }
 
-    fn of(&self, protocol: Protocol) -> &Builder<TokioExecutor> {
+    /// For one connection.
+    fn of(&self, protocol: Protocol) -> Builder<TokioExecutor> {
         match protocol {
-            Protocol::Http1 => &self.http1,
-            Protocol::Http2 => &self.http2,
+            Protocol::Http1 => {
+                let mut own = self.http1.clone();
+                own.http1().timer(HeadTimer::new());
+                own
+            }
+            Protocol::Http2 => self.http2.clone(),
         }
     }
 }
@@ -253,7 +262,6 @@ fn builder(config: &ServerConfig) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
-        .timer(TokioTimer::new())
         .header_read_timeout(config.header_timeout)
         .max_buf_size(config.header_bytes.max(8 << 10))
         .pipeline_flush(true);
