@@ -102,7 +102,10 @@ impl Ticket {
                 flights.remove(&self.key);
             }
             drop(flights);
-            sender.send_replace(Some(how));
+            // Who is not here yet comes too late to wait for this one: mostly there is nobody to tell.
+            if sender.receiver_count() > 0 {
+                sender.send_replace(Some(how));
+            }
         }
     }
 }
