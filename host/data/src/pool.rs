@@ -90,14 +90,29 @@ impl<C: Connector> Pool<C> {
         until: Instant,
     ) -> Result<Lease<C>, SqlError> {
         let places = self.state.lock().places(tenant)?;
-        let place = match timeout_at(until, places.acquire_owned()).await {
-            Ok(Ok(place)) => place,
-            Ok(Err(_closed)) => return Err(removed()),
-            Err(_elapsed) => return Err(SqlError::Limit(LimitKind::Connections)),
+        // What waits is boxed: there is nearly always a place with a connection, and the future of a statement is
+        // to stay small.
+        let place = match Arc::clone(&places).try_acquire_owned() {
+            Ok(place) => place,
+            Err(_taken) => Box::pin(wait_for_place(places, until)).await?,
         };
         let mut lease = Lease { pool: Arc::clone(self), tenant: tenant.id, conn: None, seated: false, place };
+        match self.take(&mut lease, tenant)? {
+            Taken::Connection => Ok(lease),
+            other => Box::pin(self.fill(lease, other, tenant, until)).await,
+        }
+    }
+
+    /// Opens a connection for a lease that found none, once there is a place for it.
+    async fn fill(
+        &self,
+        mut lease: Lease<C>,
+        mut taken: Taken<C::Conn>,
+        tenant: &Tenant,
+        until: Instant,
+    ) -> Result<Lease<C>, SqlError> {
         loop {
-            let turn = match self.take(&mut lease, tenant)? {
+            let turn = match taken {
                 Taken::Connection => return Ok(lease),
                 Taken::Place(evicted) => {
                     if let Some(evicted) = evicted {
@@ -114,6 +129,8 @@ impl<C: Connector> Pool<C> {
                 Ok(_told) => {}
                 Err(_elapsed) => return Err(crowded()),
             }
+            drop(waiting);
+            taken = self.take(&mut lease, tenant)?;
         }
     }
 
@@ -350,6 +367,14 @@ impl<C: Connector> Drop for Lease<C> {
             seat.leased = seat.leased.saturating_sub(1);
         }
         state.call_next();
+    }
+}
+
+async fn wait_for_place(places: Arc<Semaphore>, until: Instant) -> Result<OwnedSemaphorePermit, SqlError> {
+    match timeout_at(until, places.acquire_owned()).await {
+        Ok(Ok(place)) => Ok(place),
+        Ok(Err(_closed)) => Err(removed()),
+        Err(_elapsed) => Err(SqlError::Limit(LimitKind::Connections)),
     }
 }
 

@@ -3,6 +3,9 @@
 //! Made only by [`Data::open`](crate::Data::open), from a tenant. No method here or on what comes from
 //! here takes a tenant, a database or a path: there is nothing to mix up. The engine behind it is chosen
 //! once, in [`Backend`], and never named outside the room.
+//!
+//! Invariant: futures from here are small. Whoever runs a host call copies its future more than once, so all that
+//! is large is boxed here; a query that SQLite answers in line never is.
 
 use crate::engines::unknown;
 use crate::meter::Meter;
@@ -122,8 +125,8 @@ impl TenantDb {
         let began = self.tally.begin(1)?;
         let result = match &self.backend {
             Backend::Sqlite(session) => session.query_packed(text, params).await,
-            Backend::Postgres(session) => session.query_packed(text, params).await,
-            Backend::Mysql(session) => session.query_packed(text, params).await,
+            Backend::Postgres(session) => Box::pin(session.query_packed(text, params)).await,
+            Backend::Mysql(session) => Box::pin(session.query_packed(text, params)).await,
             Backend::Unknown(server) => Err(unknown(server)),
         };
         self.tally.end(began, result)
@@ -144,9 +147,9 @@ impl TenantDb {
     pub async fn execute(&mut self, text: &str, params: Vec<Value>) -> Result<Outcome, SqlError> {
         let began = self.tally.begin(1)?;
         let result = match &self.backend {
-            Backend::Sqlite(session) => session.execute(text, params).await,
-            Backend::Postgres(session) => session.execute(text, params).await,
-            Backend::Mysql(session) => session.execute(text, params).await,
+            Backend::Sqlite(session) => Box::pin(session.execute(text, params)).await,
+            Backend::Postgres(session) => Box::pin(session.execute(text, params)).await,
+            Backend::Mysql(session) => Box::pin(session.execute(text, params)).await,
             Backend::Unknown(server) => Err(unknown(server)),
         };
         self.tally.end(began, result)
@@ -160,9 +163,9 @@ impl TenantDb {
     pub async fn batch(&mut self, statements: Vec<Statement>) -> Result<Vec<Outcome>, SqlError> {
         let began = self.tally.begin(statements.len())?;
         let result = match &self.backend {
-            Backend::Sqlite(session) => session.batch(statements).await,
-            Backend::Postgres(session) => session.batch(statements).await,
-            Backend::Mysql(session) => session.batch(statements).await,
+            Backend::Sqlite(session) => Box::pin(session.batch(statements)).await,
+            Backend::Postgres(session) => Box::pin(session.batch(statements)).await,
+            Backend::Mysql(session) => Box::pin(session.batch(statements)).await,
             Backend::Unknown(server) => Err(unknown(server)),
         };
         self.tally.end(began, result)
@@ -176,9 +179,9 @@ impl TenantDb {
     pub async fn begin(&mut self, mode: Mode) -> Result<Transaction, SqlError> {
         let began = self.tally.begin(1)?;
         let result = match &self.backend {
-            Backend::Sqlite(session) => session.begin(mode).await.map(AnyTransaction::Sqlite),
-            Backend::Postgres(session) => session.begin(mode).await.map(AnyTransaction::Postgres),
-            Backend::Mysql(session) => session.begin(mode).await.map(AnyTransaction::Mysql),
+            Backend::Sqlite(session) => Box::pin(session.begin(mode)).await.map(AnyTransaction::Sqlite),
+            Backend::Postgres(session) => Box::pin(session.begin(mode)).await.map(AnyTransaction::Postgres),
+            Backend::Mysql(session) => Box::pin(session.begin(mode)).await.map(AnyTransaction::Mysql),
             Backend::Unknown(server) => Err(unknown(server)),
         };
         let inner = self.tally.end(began, result)?;
@@ -192,11 +195,15 @@ impl TenantDb {
     pub async fn open_cursor(&mut self, text: &str, params: Vec<Value>) -> Result<Cursor, SqlError> {
         let began = self.tally.begin(1)?;
         let result = match &self.backend {
-            Backend::Sqlite(session) => session.open_cursor(text, params).await.map(AnyCursor::Sqlite),
-            Backend::Postgres(session) => {
-                session.open_cursor(text, params).await.map(Box::new).map(AnyCursor::Postgres)
+            Backend::Sqlite(session) => {
+                Box::pin(session.open_cursor(text, params)).await.map(AnyCursor::Sqlite)
             }
-            Backend::Mysql(session) => session.open_cursor(text, params).await.map(AnyCursor::Mysql),
+            Backend::Postgres(session) => {
+                Box::pin(session.open_cursor(text, params)).await.map(Box::new).map(AnyCursor::Postgres)
+            }
+            Backend::Mysql(session) => {
+                Box::pin(session.open_cursor(text, params)).await.map(AnyCursor::Mysql)
+            }
             Backend::Unknown(server) => Err(unknown(server)),
         };
         let inner = self.tally.end(began, result)?;
@@ -225,9 +232,9 @@ impl Transaction {
     pub async fn query_packed(&mut self, text: &str, params: Vec<Value>) -> Result<Vec<u8>, SqlError> {
         let began = self.tally.begin(1)?;
         let result = match &mut self.inner {
-            AnyTransaction::Sqlite(transaction) => transaction.query_packed(text, params).await,
-            AnyTransaction::Postgres(transaction) => transaction.query_packed(text, params).await,
-            AnyTransaction::Mysql(transaction) => transaction.query_packed(text, params).await,
+            AnyTransaction::Sqlite(transaction) => Box::pin(transaction.query_packed(text, params)).await,
+            AnyTransaction::Postgres(transaction) => Box::pin(transaction.query_packed(text, params)).await,
+            AnyTransaction::Mysql(transaction) => Box::pin(transaction.query_packed(text, params)).await,
         };
         self.tally.end(began, result)
     }
@@ -247,9 +254,9 @@ impl Transaction {
     pub async fn execute(&mut self, text: &str, params: Vec<Value>) -> Result<Outcome, SqlError> {
         let began = self.tally.begin(1)?;
         let result = match &mut self.inner {
-            AnyTransaction::Sqlite(transaction) => transaction.execute(text, params).await,
-            AnyTransaction::Postgres(transaction) => transaction.execute(text, params).await,
-            AnyTransaction::Mysql(transaction) => transaction.execute(text, params).await,
+            AnyTransaction::Sqlite(transaction) => Box::pin(transaction.execute(text, params)).await,
+            AnyTransaction::Postgres(transaction) => Box::pin(transaction.execute(text, params)).await,
+            AnyTransaction::Mysql(transaction) => Box::pin(transaction.execute(text, params)).await,
         };
         self.tally.end(began, result)
     }
@@ -261,9 +268,9 @@ impl Transaction {
     pub async fn commit(&mut self) -> Result<(), SqlError> {
         let began = Instant::now();
         let result = match &mut self.inner {
-            AnyTransaction::Sqlite(transaction) => transaction.commit().await,
-            AnyTransaction::Postgres(transaction) => transaction.commit().await,
-            AnyTransaction::Mysql(transaction) => transaction.commit().await,
+            AnyTransaction::Sqlite(transaction) => Box::pin(transaction.commit()).await,
+            AnyTransaction::Postgres(transaction) => Box::pin(transaction.commit()).await,
+            AnyTransaction::Mysql(transaction) => Box::pin(transaction.commit()).await,
         };
         self.tally.end(began, result)
     }
@@ -275,9 +282,9 @@ impl Transaction {
     pub async fn rollback(&mut self) -> Result<(), SqlError> {
         let began = Instant::now();
         let result = match &mut self.inner {
-            AnyTransaction::Sqlite(transaction) => transaction.rollback().await,
-            AnyTransaction::Postgres(transaction) => transaction.rollback().await,
-            AnyTransaction::Mysql(transaction) => transaction.rollback().await,
+            AnyTransaction::Sqlite(transaction) => Box::pin(transaction.rollback()).await,
+            AnyTransaction::Postgres(transaction) => Box::pin(transaction.rollback()).await,
+            AnyTransaction::Mysql(transaction) => Box::pin(transaction.rollback()).await,
         };
         self.tally.end(began, result)
     }
@@ -306,7 +313,7 @@ impl Cursor {
         let began = Instant::now();
         let result = match &mut self.inner {
             AnyCursor::Sqlite(cursor) => cursor.next(rows).await,
-            AnyCursor::Postgres(cursor) => cursor.next(rows).await,
+            AnyCursor::Postgres(cursor) => Box::pin(cursor.next(rows)).await,
             AnyCursor::Mysql(cursor) => cursor.next(rows).await,
         };
         self.tally.end(began, result)

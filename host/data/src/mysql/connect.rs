@@ -185,7 +185,7 @@ impl Conn {
             true => "SET SESSION TRANSACTION READ ONLY",
             false => "SET SESSION TRANSACTION READ WRITE",
         };
-        self.host(text).await?;
+        Box::pin(self.host(text)).await?;
         self.reading = reading;
         Ok(())
     }
@@ -200,7 +200,7 @@ impl Conn {
 
     /// False where the server has closed it while it rested.
     pub(super) async fn is_alive(&mut self) -> bool {
-        self.used.elapsed() < FRESH || self.db.ping().await.is_ok()
+        self.used.elapsed() < FRESH || Box::pin(self.db.ping()).await.is_ok()
     }
 
     /// Notes that it was used just now.

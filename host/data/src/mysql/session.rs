@@ -6,7 +6,7 @@
 //! nothing behind where its rows don't fit the bounds.
 //!
 //! Every future here may be dropped at any point: the connection is closed then and the server ends what
-//! runs on it.
+//! runs on it. A read's future is copied into that of its time limit, so what it seldom needs is boxed.
 
 use super::connect::{Conn, Gate};
 use super::cursor::Cursor;
@@ -54,7 +54,7 @@ impl Session {
         let until = Instant::now() + self.time();
         let call = self.call(text, &params)?;
         if !call.template.reads_only() {
-            return in_time(until, self.query_as_writer(call, until)).await;
+            return in_time(until, Box::pin(self.query_as_writer(call, until))).await;
         }
         in_time(until, async {
             self.note(&call.template).await?;

@@ -152,7 +152,7 @@ impl Session {
         match self.engine.links.get(self.tenant.id, schema) {
             Some(known) => Ok(known),
             None => {
-                let links = self.engine.read_links(&self.names).await?;
+                let links = Box::pin(self.engine.read_links(&self.names)).await?;
                 Ok(self.engine.links.keep(self.tenant.id, links))
             }
         }

@@ -178,12 +178,14 @@ impl Conn {
         result
     }
 
-    /// Has the server's limit follow the tenant's, which may have changed since the connection was opened.
+    /// True where the server's limit is the tenant's, which may have changed since the connection was opened.
+    pub(super) fn follows(&self, limits: &Limits) -> bool {
+        self.server_limit == server_limit(limits)
+    }
+
+    /// Has the server's limit follow the tenant's.
     pub(super) async fn follow(&mut self, limits: &Limits) -> Result<(), Failure> {
         let limit = server_limit(limits);
-        if self.server_limit == limit {
-            return Ok(());
-        }
         let (statement, lock) = (millis(limit), millis(lock_limit(limits)));
         self.say_text(format!("SET statement_timeout = {statement}; SET lock_timeout = {lock}")).await?;
         self.server_limit = limit;

@@ -5,7 +5,7 @@
 //! turns out too large takes the writes back with it.
 //!
 //! Every future here may be dropped at any point: the connection is closed then, and what ran on it is ended
-//! on the server.
+//! on the server. A read's future is copied into that of its time limit, so what it seldom needs is boxed.
 
 use super::connect::{Conn, Health, Opener};
 use super::cursor::Cursor;
@@ -77,7 +77,10 @@ impl Session {
         let until = Instant::now() + self.time();
         let mut lease = self.engine.pool().checkout(&self.tenant, until).await?;
         let conn = lease.conn()?;
-        within(self.time(), conn.follow(&self.tenant.limits)).await.map_err(Failure::into_sql)?;
+        if !conn.follows(&self.tenant.limits) {
+            let follow = Box::pin(conn.follow(&self.tenant.limits));
+            within(self.time(), follow).await.map_err(Failure::into_sql)?;
+        }
         Ok(lease)
     }
 
@@ -88,7 +91,7 @@ impl Session {
         let result = if checked.template.reads_only() {
             within(self.time(), self.read(conn, &checked)).await
         } else {
-            within(self.time(), self.query_and_commit(conn, &checked)).await
+            within(self.time(), Box::pin(self.query_and_commit(conn, &checked))).await
         };
         settle(lease, result)
     }
@@ -220,12 +223,14 @@ pub(super) fn outcome(template: &Template, changed: u64) -> Outcome {
 
 async fn read(conn: &mut Conn, checked: &Checked, bounds: Bounds) -> Result<Vec<u8>, Failure> {
     match run::query(conn, &checked.text, &checked.params, bounds).await {
-        Err(Failure::Stale) => {
-            run::forget(conn).await?;
-            run::query(conn, &checked.text, &checked.params, bounds).await
-        }
+        Err(Failure::Stale) => Box::pin(read_again(conn, checked, bounds)).await,
         other => other,
     }
+}
+
+async fn read_again(conn: &mut Conn, checked: &Checked, bounds: Bounds) -> Result<Vec<u8>, Failure> {
+    run::forget(conn).await?;
+    run::query(conn, &checked.text, &checked.params, bounds).await
 }
 
 async fn begin_write(conn: &mut Conn) -> Result<(), Failure> {

@@ -156,9 +156,13 @@ impl Session {
 
     /// The links of the tenant's tables, at least of this version of the schema.
     async fn links(&self, conn: &mut Conn, schema: u64) -> Result<Arc<Links>, Failure> {
-        if let Some(known) = self.engine.links.get(self.tenant.id, schema) {
-            return Ok(known);
+        match self.engine.links.get(self.tenant.id, schema) {
+            Some(known) => Ok(known),
+            None => Box::pin(self.read_links(conn)).await,
         }
+    }
+
+    async fn read_links(&self, conn: &mut Conn) -> Result<Arc<Links>, Failure> {
         let names = self.names();
         conn.health = Health::Busy;
         let text = AssertSqlSafe(links(&names));

@@ -82,27 +82,37 @@ impl Session {
         }
     }
 
+    /// All that waits is boxed: most reads end in line, and their future is copied with the host call's.
     pub(crate) async fn query_packed(&self, text: &str, params: Vec<Value>) -> Result<Vec<u8>, SqlError> {
         let text: &str = &self.admit(text)?;
         let until = Instant::now() + self.time();
-        let bounds = self.bounds();
+        let work = |params| Arc::new((text.to_owned(), params));
         if text::seems_to_write(text) {
-            return self.query_as_writer(Arc::new((text.to_owned(), params)), until).await;
+            return Box::pin(self.query_as_writer(work(params), until)).await;
         }
         let mut checkout = self.engine.slots.checkout(&self.slot, until).await?;
         if let Some(conn) = checkout.conn.as_deref_mut() {
             conn.log.clone_from(&self.log);
-            match run::query_inline(conn, text, &params, bounds).map_err(Failure::into_sql)? {
+            match run::query_inline(conn, text, &params, self.bounds()).map_err(Failure::into_sql)? {
                 Inline::Rows(rows) => return Ok(rows),
                 Inline::Read => {}
                 Inline::Write => {
                     drop(checkout);
-                    return self.query_as_writer(Arc::new((text.to_owned(), params)), until).await;
+                    return Box::pin(self.query_as_writer(work(params), until)).await;
                 }
             }
         }
-        let work: Work = Arc::new((text.to_owned(), params));
-        let attempt = Arc::clone(&work);
+        Box::pin(self.query_on_thread(checkout, work(params), until)).await
+    }
+
+    /// A read that is none for the calling thread, or whose connection is still to be opened.
+    async fn query_on_thread(
+        &self,
+        checkout: Checkout,
+        work: Work,
+        until: Instant,
+    ) -> Result<Vec<u8>, SqlError> {
+        let (attempt, bounds) = (Arc::clone(&work), self.bounds());
         let read = self
             .attempts(checkout, until, move |conn| {
                 let (text, params) = &*attempt;

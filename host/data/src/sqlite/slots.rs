@@ -242,7 +242,8 @@ impl Slot {
         if let Ok(permit) = Arc::clone(queue).try_acquire_owned() {
             return Ok(permit);
         }
-        match timeout_at(until, Arc::clone(queue).acquire_owned()).await {
+        // Boxed: a permit is nearly always there, and the wait is the larger part of every caller's future.
+        match Box::pin(timeout_at(until, Arc::clone(queue).acquire_owned())).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_closed)) => Err(SqlError::other("the database is being removed")),
             Err(_elapsed) => Err(late),
