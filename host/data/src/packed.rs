@@ -20,6 +20,12 @@ use crate::{Rows, Value};
 /// Rows of one page of a cursor at most, whatever is asked for.
 pub(crate) const PAGE_ROWS: u32 = 10_000;
 
+/// Room for a result of which nothing is known.
+pub(crate) const ROOM: usize = 4 << 10;
+
+/// Room that is made at once at most, whatever is expected.
+const MOST_ROOM: usize = 256 << 10;
+
 const LAYOUT: u8 = 1;
 const MORE: u8 = 1;
 const FLAGS_AT: usize = 1;
@@ -91,9 +97,15 @@ impl Encoder {
     /// Goes on from the head of an earlier encoder, which has no rows yet.
     #[must_use]
     pub fn from_head(head: &[u8]) -> Self {
-        let mut bytes = Vec::with_capacity(head.len() + 4096);
-        bytes.extend_from_slice(head);
-        Self { bytes, rows: 0 }
+        Self::with_room(head, head.len() + ROOM)
+    }
+
+    /// The same with room for about this many bytes, head included. More are found as they come.
+    #[must_use]
+    pub fn with_room(head: &[u8], bytes: usize) -> Self {
+        let mut all = Vec::with_capacity(bytes.clamp(head.len(), head.len() + MOST_ROOM));
+        all.extend_from_slice(head);
+        Self { bytes: all, rows: 0 }
     }
 
     /// The bytes so far: the head, as long as no row was written.
@@ -106,6 +118,12 @@ impl Encoder {
     #[must_use]
     pub fn len(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// Room for the next result of the same statement: an eighth more than this one took.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.len() + self.len() / 8
     }
 
     /// True where no row was written.
@@ -165,15 +183,13 @@ impl Encoder {
         self.eight(REAL, value.to_le_bytes());
     }
 
-    fn eight(&mut self, kind: u8, payload: [u8; 8]) {
-        self.bytes.push(kind);
-        self.bytes.extend_from_slice(&payload);
+    fn eight(&mut self, kind: u8, [a, b, c, d, e, f, g, h]: [u8; 8]) {
+        self.bytes.extend_from_slice(&[kind, a, b, c, d, e, f, g, h]);
     }
 
     pub(crate) fn bytes(&mut self, kind: u8, payload: &[u8]) -> Result<(), TooLarge> {
-        let len = u32::try_from(payload.len()).map_err(|_len| TooLarge)?;
-        self.bytes.push(kind);
-        self.bytes.extend_from_slice(&len.to_le_bytes());
+        let [a, b, c, d] = u32::try_from(payload.len()).map_err(|_len| TooLarge)?.to_le_bytes();
+        self.bytes.extend_from_slice(&[kind, a, b, c, d]);
         self.bytes.extend_from_slice(payload);
         Ok(())
     }

@@ -6,13 +6,14 @@ use super::decode::{self, Column};
 use super::encode;
 use super::errors::{self, Failure};
 use super::kind::Kind;
-use crate::packed::Encoder;
+use crate::packed::{Encoder, ROOM};
 use crate::{LimitKind, SqlError, Value};
 use futures_util::TryStreamExt;
 use rowhouse_base::Limits;
 use sqlx::postgres::PgStatement;
 use sqlx::{AssertSqlSafe, Column as _, Either, Executor, SqlSafeStr, Statement};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Bounds of one result.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,8 @@ pub(super) struct Plan {
     pub(super) head: Vec<u8>,
     pub(super) columns: Vec<Column>,
     parameters: Vec<Kind>,
+    /// Room for its next result, by the last one.
+    room: AtomicUsize,
 }
 
 impl Plan {
@@ -58,7 +61,7 @@ impl Plan {
             Some(Either::Left(types)) => types.iter().map(Kind::of).collect(),
             _ => Vec::new(),
         };
-        Ok(Self { statement, head, columns, parameters })
+        Ok(Self { statement, head, columns, parameters, room: AtomicUsize::new(ROOM) })
     }
 }
 
@@ -76,8 +79,9 @@ pub(super) async fn query(
     bounds: Bounds,
 ) -> Result<Vec<u8>, Failure> {
     let plan = plan(conn, text).await?;
-    let mut out = Encoder::from_head(&plan.head);
+    let mut out = Encoder::with_room(&plan.head, plan.room.load(Relaxed));
     run(conn, &plan, text, params, Sink::Rows { out: &mut out, bounds }).await?;
+    plan.room.store(out.room(), Relaxed);
     Ok(out.finish(false))
 }
 

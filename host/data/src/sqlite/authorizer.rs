@@ -67,8 +67,11 @@ impl Probe {
         self.stance.store(stance as u8, Relaxed);
     }
 
-    /// Forgets what was told.
+    /// Forgets what was told. Nothing was where nothing was asked, as for every statement that is compiled already.
     pub(super) fn clear(&self) {
+        if !self.was_asked() {
+            return;
+        }
         let told = [&self.asked, &self.denied, &self.heavy, &self.counts, &self.inserts, &self.updates];
         told.iter().for_each(|told| told.store(false, Relaxed));
         self.creates.store(false, Relaxed);

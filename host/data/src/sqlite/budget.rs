@@ -32,9 +32,9 @@ impl Budget {
         Self { origin: Instant::now(), steps: AtomicU32::new(u32::MAX), deadline: AtomicU64::new(u64::MAX) }
     }
 
-    /// Arms the small budget of the calling thread.
-    pub(super) fn arm_inline(&self) {
-        self.arm(INLINE_STEPS, Instant::now() + INLINE_TIME);
+    /// Arms the small budget of the calling thread, for a statement that begins now.
+    pub(super) fn arm_inline(&self, now: Instant) {
+        self.arm(INLINE_STEPS, now + INLINE_TIME);
     }
 
     /// Arms a deadline alone.

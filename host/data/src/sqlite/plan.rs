@@ -7,12 +7,12 @@
 use super::authorizer::Probe;
 use super::connection::Conn;
 use super::schema;
-use crate::packed::Encoder;
+use crate::packed::{Encoder, ROOM};
 use crate::{LimitKind, SqlError};
 use rowhouse_base::Subject;
 use rusqlite::Statement;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 /// A column's declared type, as far as the engine's own classes don't tell it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +101,8 @@ pub(super) struct Plan {
     pub(super) slow: AtomicBool,
     /// It was quick on a thread of the pool.
     pub(super) quick: AtomicBool,
+    /// Room for its next result, by the last one.
+    pub(super) room: AtomicUsize,
 }
 
 impl Plan {
@@ -128,6 +130,7 @@ impl Plan {
             given,
             slow: AtomicBool::new(false),
             quick: AtomicBool::new(false),
+            room: AtomicUsize::new(ROOM),
         })
     }
 

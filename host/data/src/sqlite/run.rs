@@ -48,7 +48,8 @@ pub(super) fn query_inline(
     params: &[Value],
     bounds: Bounds,
 ) -> Result<Inline, Failure> {
-    conn.budget.arm_inline();
+    let started = Instant::now();
+    conn.budget.arm_inline(started);
     let plan = match plan(conn, text) {
         Ok(plan) => plan,
         Err(Failure::Late) => return Ok(Inline::Read),
@@ -60,7 +61,6 @@ pub(super) fn query_inline(
     if !plan.may_run_inline() {
         return Ok(Inline::Read);
     }
-    let started = Instant::now();
     let result = rows(conn, &plan, text, params, bounds);
     if started.elapsed() > SLOW {
         plan.slow.store(true, Relaxed);
@@ -235,7 +235,7 @@ fn read_rows(
         _ => None,
     };
     let head = fresh.as_ref().unwrap_or(&plan.head);
-    let mut out = Encoder::from_head(&head.packed);
+    let mut out = Encoder::with_room(&head.packed, plan.room.load(Relaxed));
     while let Some(found) = row {
         write_row(&mut out, found, head)?;
         if out.rows() > bounds.rows {
@@ -246,6 +246,7 @@ fn read_rows(
         }
         row = rows.next().map_err(|error| read(conn, Phase::Run, error))?;
     }
+    plan.room.store(out.room(), Relaxed);
     Ok(out.finish(false))
 }
 
