@@ -46,7 +46,7 @@ pub use key::DataKey;
 pub use migrate::{MigrateError, Migration, SchemaState, fingerprint};
 pub use mirror::{Mirror, MirrorError, MirrorSession, Needs, Renaming, Still};
 pub use objects::{BucketError, BucketKey, BucketSettings, look_at_bucket};
-pub use pool::PoolUse;
+pub use pool::{Hold, PoolUse};
 pub use read_log::ReadLog;
 pub use server::{DataServer, InvalidIsolation, Isolation};
 pub use tenant_db::{Cursor, TenantDb, Transaction};

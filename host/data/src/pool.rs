@@ -8,6 +8,11 @@
 //!
 //! Every future here may be dropped at any point: places come back by themselves.
 
+mod hold;
+
+pub(crate) use hold::Held;
+pub use hold::Hold;
+
 use crate::{LimitKind, SqlError};
 use parking_lot::Mutex;
 use rowhouse_base::id::TenantId;
@@ -96,7 +101,8 @@ impl<C: Connector> Pool<C> {
             Ok(place) => place,
             Err(_taken) => Box::pin(wait_for_place(places, until)).await?,
         };
-        let mut lease = Lease { pool: Arc::clone(self), tenant: tenant.id, conn: None, seated: false, place };
+        let (pool, since) = (Arc::clone(self), Instant::now());
+        let mut lease = Lease { pool, tenant: tenant.id, conn: None, seated: false, since, place };
         match self.take(&mut lease, tenant)? {
             Taken::Connection => Ok(lease),
             other => Box::pin(self.fill(lease, other, tenant, until)).await,
@@ -323,6 +329,8 @@ pub(crate) struct Lease<C: Connector> {
     conn: Option<C::Conn>,
     /// True once the budget counts it.
     seated: bool,
+    /// When its place was taken.
+    since: Instant,
     #[expect(dead_code, reason = "held for the tenant's bound")]
     place: OwnedSemaphorePermit,
 }
@@ -334,6 +342,24 @@ impl<C: Connector> Lease<C> {
     /// [`SqlError::Closed`] never in practice: a lease that was handed out has one.
     pub(crate) fn conn(&mut self) -> Result<&mut C::Conn, SqlError> {
         self.conn.as_mut().ok_or(SqlError::Closed)
+    }
+
+    /// How long it has been leased.
+    fn age(&self) -> Duration {
+        self.since.elapsed()
+    }
+
+    /// False where its tenant's connections are being closed.
+    fn is_welcome(&self) -> bool {
+        self.pool.state.lock().seats.get(&self.tenant).is_some_and(|seat| !seat.closed)
+    }
+
+    /// As [`Lease::keep`], or for the next statement of the instance that holds its connection here.
+    pub(crate) fn keep_in(self, held: Option<&Arc<Held<C>>>) {
+        match held {
+            Some(held) => held.put(self),
+            None => self.keep(),
+        }
     }
 
     /// Gives the connection back for the tenant's next statement: nothing runs on it, no transaction is

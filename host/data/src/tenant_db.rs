@@ -9,8 +9,9 @@
 
 use crate::engines::unknown;
 use crate::meter::Meter;
+use crate::pool::Held;
 use crate::{
-    Dialect, Mode, Outcome, ReadLog, Rows, SqlError, Statement, Value, mysql, packed, postgres, sqlite,
+    Dialect, Hold, Mode, Outcome, ReadLog, Rows, SqlError, Statement, Value, mysql, packed, postgres, sqlite,
 };
 use rowhouse_base::{DataServerName, Share};
 use std::sync::Arc;
@@ -93,6 +94,18 @@ impl TenantDb {
             Backend::Postgres(_) | Backend::Mysql(_) | Backend::Unknown(_) => {}
         }
         self
+    }
+
+    /// Lets the instance go on with the connection of its last statement. Whoever polls the instance must have it let
+    /// go after each poll: others may be waiting for that connection.
+    #[must_use]
+    pub fn held(mut self) -> (Self, Hold) {
+        let hold = match &mut self.backend {
+            Backend::Postgres(session) => Hold::on(session.held.insert(Held::new())),
+            Backend::Mysql(session) => Hold::on(session.held.insert(Held::new())),
+            Backend::Sqlite(_) | Backend::Unknown(_) => Hold::default(),
+        };
+        (self, hold)
     }
 
     /// The dialect that statements must be written in.

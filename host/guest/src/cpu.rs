@@ -12,6 +12,7 @@ use crate::nudge::Nudges;
 use futures_util::future::Either;
 use rowhouse_base::Share;
 use rowhouse_base::tasks::{give_way, monotonic, run_when_idle, thread_cpu};
+use rowhouse_data::Hold;
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
@@ -72,6 +73,8 @@ impl Reading {
 pub(crate) struct Meter {
     budget: Duration,
     share: Option<Arc<Share>>,
+    /// What it may go on with as long as it is polled.
+    hold: Hold,
     used_nanos: AtomicU64,
     /// When the running poll began, by the monotonic clock; 0 between polls.
     polling_since: AtomicU64,
@@ -85,10 +88,11 @@ fn nanos(time: Duration) -> u64 {
 }
 
 impl Meter {
-    pub(crate) fn new(budget: Duration, share: Option<Arc<Share>>) -> Arc<Self> {
+    pub(crate) fn new(budget: Duration, share: Option<Arc<Share>>, hold: Hold) -> Arc<Self> {
         Arc::new(Self {
             budget,
             share,
+            hold,
             used_nanos: AtomicU64::new(0),
             polling_since: AtomicU64::new(0),
             thread_before: AtomicU64::new(0),
@@ -103,6 +107,7 @@ impl Meter {
     }
 
     fn end_poll(&self) {
+        self.hold.let_go();
         let spent = self.running();
         self.polling_since.store(0, Ordering::Relaxed);
         self.used_nanos.fetch_add(nanos(spent), Ordering::Relaxed);

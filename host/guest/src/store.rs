@@ -11,7 +11,7 @@ use crate::trace::Trace;
 use crate::{GuestError, LimitHit};
 use rowhouse_base::id::{RequestId, UserId};
 use rowhouse_base::{Limits, Shares};
-use rowhouse_data::{Data, Mirror, MirrorSession, TenantDb};
+use rowhouse_data::{Data, Hold, Mirror, MirrorSession, TenantDb};
 use rowhouse_tenant::Tenant;
 use std::sync::Arc;
 use wasmtime::component::ResourceTable;
@@ -160,17 +160,17 @@ impl StoreMaker {
     fn scope(&self, errand: Errand) -> (Scope, Arc<Meter>) {
         let Errand { tenant, user, trace, changes, .. } = errand;
         let share = self.shares.of(tenant.id);
-        let mut db = self.data.open(&tenant).billed_to(Arc::clone(&share));
+        let (mut db, hold) = self.data.open(&tenant).billed_to(Arc::clone(&share)).held();
         if let Some(trace) = &trace {
             db = db.logged_to(Arc::clone(trace.reads()));
         }
-        let meter = Meter::new(tenant.limits.cpu(), Some(share));
+        let meter = Meter::new(tenant.limits.cpu(), Some(share), hold);
         (Scope { db, tenant, user, tags: Vec::new(), purges: 0, trace, changes }, meter)
     }
 
     /// A store that belongs to no tenant, for reading a module's schema: every host call traps in it.
     pub(crate) fn for_nobody(&self, limits: &Limits) -> Store<GuestState> {
-        self.assemble(sandbox(), Meter::new(limits.cpu(), None), limits)
+        self.assemble(sandbox(), Meter::new(limits.cpu(), None, Hold::default()), limits)
     }
 
     fn assemble(

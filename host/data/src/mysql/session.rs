@@ -15,7 +15,7 @@ use super::names::Names;
 use super::run::{self, Bounds, Call, Failure};
 use super::transaction::Transaction;
 use super::{encode, errors};
-use crate::pool::Lease;
+use crate::pool::{Held, Lease};
 use crate::{LimitKind, Mode, Outcome, ReadLog, SqlError, Statement, Value};
 use rowhouse_tenant::Tenant;
 use std::collections::BTreeSet;
@@ -31,12 +31,14 @@ pub(crate) struct Session {
     pub(super) names: Arc<Names>,
     /// What the page has read, noted from here on; none where nothing is noted.
     pub(crate) log: Option<Arc<ReadLog>>,
+    /// Where the connection is kept for the next statement; none where each gives it back.
+    pub(crate) held: Option<Arc<Held<Gate>>>,
 }
 
 impl Session {
     pub(super) fn new(engine: Arc<Engine>, tenant: Arc<Tenant>) -> Self {
         let names = Arc::new(engine.names(&tenant));
-        Self { engine, tenant, names, log: None }
+        Self { engine, tenant, names, log: None, held: None }
     }
 
     pub(super) fn time(&self) -> Duration {
@@ -60,7 +62,7 @@ impl Session {
             self.note(&call.template).await?;
             let mut lease = self.lease(until, true).await?;
             let result = run::rows(lease.conn()?, call, &self.names, self.bounds()).await;
-            give_back(lease);
+            self.keep(lease);
             result.map_err(|failure| failure.error)
         })
         .await
@@ -84,13 +86,24 @@ impl Session {
     async fn end_write<T>(&self, lease: Lease<Gate>, result: Result<T, SqlError>) -> Result<T, SqlError> {
         match result {
             Ok(done) => {
-                give_back(lease);
+                self.keep(lease);
                 Ok(done)
             }
             Err(error) => {
                 self.take_back(lease).await;
                 Err(error)
             }
+        }
+    }
+
+    /// As [`give_back`], or holds the connection for the next statement. Only for what the instance itself waits for:
+    /// whoever polls it has it let go afterwards.
+    fn keep(&self, mut lease: Lease<Gate>) {
+        if let Ok(conn) = lease.conn()
+            && !conn.busy
+        {
+            conn.touch();
+            lease.keep_in(self.held.as_ref());
         }
     }
 
@@ -104,7 +117,7 @@ impl Session {
             let mut lease = self.lease(until, reads).await?;
             if reads {
                 let result = run::execute(lease.conn()?, call, &self.names).await;
-                give_back(lease);
+                self.keep(lease);
                 return result.map_err(|failure| failure.error);
             }
             let conn = lease.conn()?;
@@ -183,10 +196,14 @@ impl Session {
         self.engine.check_size(&self.tenant, call.weight).await
     }
 
-    /// A connection in the state that is asked for. One that the server closed meanwhile is replaced.
+    /// A connection in the state that is asked for: the one that is held, else another. One that the server closed
+    /// meanwhile is replaced.
     pub(super) async fn lease(&self, until: Instant, reading: bool) -> Result<Lease<Gate>, SqlError> {
         loop {
-            let mut lease = self.engine.pool.checkout(&self.tenant, until).await?;
+            let mut lease = match self.held.as_ref().and_then(|held| held.take()) {
+                Some(held) => held,
+                None => self.engine.pool.checkout(&self.tenant, until).await?,
+            };
             let conn = lease.conn()?;
             if !conn.is_alive().await {
                 continue;

@@ -128,6 +128,45 @@ async fn idle_connections_are_closed_after_a_while() {
     assert_eq!(pool.usage(), PoolUse { total: 8, ..PoolUse::default() });
 }
 
+#[tokio::test]
+async fn an_instance_goes_on_with_its_connection_until_it_lets_go() {
+    let pool = Pool::new(Counting::default(), 8);
+    let (tenant, held) = (tenant(1), Held::with_turn(Duration::from_secs(60)));
+    pool.checkout(&tenant, soon()).await.unwrap().keep_in(Some(&held));
+    assert!(pool.checkout(&tenant, briefly()).await.is_err(), "it is held");
+    held.take().unwrap().keep_in(Some(&held));
+    Hold::on(&held).let_go();
+    assert!(held.take().is_none());
+    pool.checkout(&tenant, soon()).await.unwrap().keep_in(Some(&held));
+    drop(held);
+    pool.checkout(&tenant, soon()).await.unwrap().keep();
+    assert_eq!(pool.connector().opened.load(Relaxed), 1);
+}
+
+#[tokio::test]
+async fn after_its_turn_a_connection_is_for_who_waits() {
+    let pool = Pool::new(Counting::default(), 8);
+    let (tenant, held) = (tenant(1), Held::with_turn(Duration::ZERO));
+    pool.checkout(&tenant, soon()).await.unwrap().keep_in(Some(&held));
+    assert!(held.take().is_none());
+    assert_eq!(pool.usage(), PoolUse { total: 8, open: 1, idle: 1, waiting: 0 });
+}
+
+#[tokio::test]
+async fn an_instance_does_not_go_on_while_its_tenant_is_removed() {
+    let pool = Pool::new(Counting::default(), 8);
+    let (tenant, held) = (tenant(1), Held::with_turn(Duration::from_secs(60)));
+    pool.checkout(&tenant, soon()).await.unwrap().keep_in(Some(&held));
+    let closing = {
+        let (pool, id) = (Arc::clone(&pool), tenant.id);
+        tokio::spawn(async move { pool.close(id, Duration::from_secs(20)).await })
+    };
+    tokio::task::yield_now().await;
+    assert!(held.take().is_none());
+    assert!(closing.await.unwrap());
+    assert_eq!(pool.connector().open.load(Relaxed), 0);
+}
+
 /// Many tenants, few connections, requests given up at random points: the bound holds all the time, all
 /// others get through, and nothing stays counted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

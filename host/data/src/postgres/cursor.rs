@@ -7,7 +7,7 @@ use super::connect::{Health, Opener};
 use super::errors::Failure;
 use super::pages::Pages;
 use super::run;
-use super::session::{Session, settle, within};
+use super::session::{Session, within};
 use crate::packed::PAGE_ROWS;
 use crate::pool::Lease;
 use crate::{SqlError, Value};
@@ -51,7 +51,7 @@ impl Cursor {
             Ok(pages) => {
                 Ok(Self { session: session.clone(), open: Some((lease, pages)), asked: Instant::now() })
             }
-            Err(failure) => settle(lease, Err(failure)),
+            Err(failure) => session.settle(lease, Err(failure)),
         }
     }
 
@@ -77,7 +77,7 @@ impl Cursor {
                 self.asked = Instant::now();
                 Ok(page)
             }
-            ended => settle(lease, ended.map(|(page, _more)| page)),
+            ended => self.session.settle(lease, ended.map(|(page, _more)| page)),
         }
     }
 }

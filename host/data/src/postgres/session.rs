@@ -14,7 +14,7 @@ use super::errors::Failure;
 use super::run::{self, Bounds};
 use super::transaction::Transaction;
 use crate::guard::{Prefix, Template};
-use crate::pool::Lease;
+use crate::pool::{Held, Lease};
 use crate::{LimitKind, Mode, Outcome, ReadLog, SqlError, Statement, Value};
 use rowhouse_tenant::Tenant;
 use std::borrow::Cow;
@@ -31,6 +31,8 @@ pub(crate) struct Session {
     prefix: Option<Prefix>,
     /// What the page has read, noted from here on; none where nothing is noted.
     pub(crate) log: Option<Arc<ReadLog>>,
+    /// Where the connection is kept for the next statement; none where each gives it back.
+    pub(crate) held: Option<Arc<Held<Opener>>>,
 }
 
 /// A statement that may run: checked, with its own names.
@@ -43,7 +45,7 @@ pub(super) struct Checked {
 impl Session {
     pub(super) fn new(engine: Arc<Engine>, tenant: Arc<Tenant>) -> Self {
         let prefix = engine.names().of(tenant.id).prefix;
-        Self { engine, tenant, prefix, log: None }
+        Self { engine, tenant, prefix, log: None, held: None }
     }
 
     pub(super) fn time(&self) -> Duration {
@@ -72,10 +74,12 @@ impl Session {
         Ok(Checked { template, params, text })
     }
 
-    /// A connection of the tenant's.
+    /// A connection of the tenant's: the one that is held, else another.
     pub(super) async fn lease(&self) -> Result<Lease<Opener>, SqlError> {
-        let until = Instant::now() + self.time();
-        let mut lease = self.engine.pool().checkout(&self.tenant, until).await?;
+        let mut lease = match self.held.as_ref().and_then(|held| held.take()) {
+            Some(held) => held,
+            None => self.engine.pool().checkout(&self.tenant, Instant::now() + self.time()).await?,
+        };
         let conn = lease.conn()?;
         if !conn.follows(&self.tenant.limits) {
             let follow = Box::pin(conn.follow(&self.tenant.limits));
@@ -93,7 +97,7 @@ impl Session {
         } else {
             within(self.time(), Box::pin(self.query_and_commit(conn, &checked))).await
         };
-        settle(lease, result)
+        self.settle(lease, result)
     }
 
     async fn read(&self, conn: &mut Conn, checked: &Checked) -> Result<Vec<u8>, Failure> {
@@ -151,7 +155,7 @@ impl Session {
             Err(Failure::Stale)
         };
         let result = within(whole, work).await;
-        settle(lease, result)
+        self.settle(lease, result)
     }
 
     async fn try_write(
@@ -206,6 +210,18 @@ impl Session {
         result
     }
 
+    /// Gives the connection back where it may serve on, or holds it for the next statement.
+    pub(super) fn settle<T>(
+        &self,
+        mut lease: Lease<Opener>,
+        result: Result<T, Failure>,
+    ) -> Result<T, SqlError> {
+        if lease.conn().is_ok_and(|conn| conn.health == Health::Idle) {
+            lease.keep_in(self.held.as_ref());
+        }
+        result.map_err(Failure::into_sql)
+    }
+
     pub(crate) async fn begin(&self, mode: Mode) -> Result<Transaction, SqlError> {
         Transaction::begin(self.clone(), mode).await
     }
@@ -243,12 +259,4 @@ pub(super) async fn within<T>(
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
     timeout(time, work).await.unwrap_or_else(|_elapsed| Err(Failure::Sql(SqlError::Limit(LimitKind::Time))))
-}
-
-/// Gives the connection back where it may serve on.
-pub(super) fn settle<T>(mut lease: Lease<Opener>, result: Result<T, Failure>) -> Result<T, SqlError> {
-    if lease.conn().is_ok_and(|conn| conn.health == Health::Idle) {
-        lease.keep();
-    }
-    result.map_err(Failure::into_sql)
 }

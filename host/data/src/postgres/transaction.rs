@@ -14,7 +14,7 @@
 use super::connect::{Conn, Opener};
 use super::errors::Failure;
 use super::run;
-use super::session::{Checked, Session, outcome, settle, within};
+use super::session::{Checked, Session, outcome, within};
 use crate::pool::Lease;
 use crate::postgres::connect::Health;
 use crate::{Mode, Outcome, SqlError, Value};
@@ -81,13 +81,13 @@ impl Transaction {
             result
         };
         let result = within(self.session.time(), work).await;
-        settle(lease, result)
+        self.session.settle(lease, result)
     }
 
     pub(crate) async fn rollback(&mut self) -> Result<(), SqlError> {
         let mut lease = self.lease.take().ok_or(SqlError::Closed)?;
         let result = within(self.session.time(), lease.conn()?.say("ROLLBACK")).await;
-        settle(lease, result)
+        self.session.settle(lease, result)
     }
 
     fn check(&self, text: &str, params: Vec<Value>) -> Result<Checked, SqlError> {

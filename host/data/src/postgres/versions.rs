@@ -15,7 +15,7 @@ use super::migrate::lock_key;
 use super::names::{SCHEMA, TenantNames};
 use super::owner::Owner;
 use super::provision::rights;
-use super::session::{Session, settle, within};
+use super::session::{Session, within};
 use crate::guard::Template;
 use crate::links::Links;
 use crate::subjects::{self, MOST_SUBJECTS};
@@ -210,7 +210,7 @@ impl Session {
             conn.heard::<Vec<(String, i64, i64)>>(found)
         };
         let found = settle_read(within(self.time(), work).await);
-        let found = settle(lease, found)?;
+        let found = self.settle(lease, found)?;
         let lines = found.iter().map(|(_, _, lines)| lines.unsigned_abs()).sum();
         Ok((found.into_iter().map(|(subject, moved, _)| (subject, moved.unsigned_abs())).collect(), lines))
     }
@@ -228,7 +228,7 @@ impl Session {
             result
         };
         let result = within(self.time(), work).await;
-        settle(lease, result)
+        self.settle(lease, result)
     }
 
     /// Brings the lines of each subject together. Sums stay what they are; where there are too many subjects,
