@@ -34,13 +34,17 @@ fn decode<T: Row>(buffer: &[u8], max: usize) -> Result<Vec<T>, DecodeError> {
     reader.u8()?;
     let width = usize::from(reader.u16()?);
     let count = usize::try_from(reader.u32()?).map_err(|_too_many| DecodeError::Layout)?;
-    let mut names = Vec::with_capacity(width);
+    let by_name = !T::COLUMNS.is_empty();
+    let mut names = Vec::with_capacity(if by_name { width } else { 0 });
     for _ in 0..width {
         let length = usize::from(reader.u16()?);
-        names.push(reader.text(length)?);
+        let name = reader.bytes(length)?;
+        if by_name {
+            names.push(name);
+        }
     }
     let order = order_of::<T>(&names)?;
-    let order = (!T::COLUMNS.is_empty()).then_some(order.as_slice());
+    let order = by_name.then_some(order.as_slice());
     let count = count.min(max);
     // A row takes at least one byte a column: a hostile count can't reserve more than the buffer.
     let mut rows = Vec::with_capacity(count.min(buffer.len()));
@@ -55,9 +59,10 @@ fn decode<T: Row>(buffer: &[u8], max: usize) -> Result<Vec<T>, DecodeError> {
     Ok(rows)
 }
 
-fn order_of<T: Row>(names: &[&str]) -> Result<Vec<usize>, DecodeError> {
+fn order_of<T: Row>(names: &[&[u8]]) -> Result<Vec<usize>, DecodeError> {
     let place = |column: &&'static str| {
-        names.iter().position(|name| name == column).ok_or(DecodeError::MissingColumn(column))
+        let named = names.iter().position(|name| *name == column.as_bytes());
+        named.ok_or(DecodeError::MissingColumn(column))
     };
     T::COLUMNS.iter().map(place).collect()
 }
@@ -93,10 +98,6 @@ impl<'a> Reader<'a> {
 
     fn i64(&mut self) -> Result<i64, DecodeError> {
         Ok(i64::from_le_bytes(self.array()?))
-    }
-
-    fn text(&mut self, length: usize) -> Result<&'a str, DecodeError> {
-        std::str::from_utf8(self.bytes(length)?).map_err(|_not_utf8| DecodeError::Layout)
     }
 
     fn long(&mut self) -> Result<&'a [u8], DecodeError> {
