@@ -7,6 +7,7 @@
 //!
 //! Nothing here does input or output. The data room moves and reads the counts, the cache keeps stamps.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -60,6 +61,13 @@ impl Subject {
     }
 }
 
+/// It is compared and hashed as its text.
+impl Borrow<str> for Subject {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -79,6 +87,12 @@ impl Versions {
     /// The count of one subject.
     #[must_use]
     pub fn of(&self, subject: &Subject) -> u64 {
+        self.0.get(subject).copied().unwrap_or(0)
+    }
+
+    /// The count of the subject that is written so.
+    #[must_use]
+    pub fn of_text(&self, subject: &str) -> u64 {
         self.0.get(subject).copied().unwrap_or(0)
     }
 

@@ -82,7 +82,7 @@ impl Encoder {
     /// [`TooLarge`] past 65,535 columns or bytes of one name.
     pub fn new<'a>(columns: impl ExactSizeIterator<Item = &'a str>) -> Result<Self, TooLarge> {
         let count = u16::try_from(columns.len()).map_err(|_count| TooLarge)?;
-        let mut bytes = Vec::with_capacity(1024);
+        let mut bytes = Vec::with_capacity(ROOM);
         bytes.extend_from_slice(&[LAYOUT, 0]);
         bytes.extend_from_slice(&count.to_le_bytes());
         bytes.extend_from_slice(&0_u32.to_le_bytes());

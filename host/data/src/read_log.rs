@@ -129,7 +129,7 @@ impl ReadLog {
 
     /// The version of the tables' shape that the page's versions were read with.
     pub(crate) fn schema(&self) -> u64 {
-        self.versions.of(&subjects::schema())
+        self.versions.of_text(subjects::SCHEMA)
     }
 }
 

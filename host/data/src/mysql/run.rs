@@ -88,10 +88,14 @@ pub(super) struct Head {
 
 impl Head {
     pub(super) fn read(columns: &[MySqlColumn]) -> Result<Self, SqlError> {
-        let names = columns.iter().map(|column| column.name());
-        let head = Encoder::new(names).map_err(|_too_large| SqlError::Limit(LimitKind::Complexity))?;
-        Ok(Self { packed: head.as_bytes().to_vec(), kinds: decode::kinds(columns) })
+        Ok(Self { packed: begin(columns)?.as_bytes().to_vec(), kinds: decode::kinds(columns) })
     }
+}
+
+/// Begins a result with the names of its columns.
+fn begin(columns: &[MySqlColumn]) -> Result<Encoder, SqlError> {
+    let names = columns.iter().map(|column| column.name());
+    Encoder::new(names).map_err(|_too_large| SqlError::Limit(LimitKind::Complexity))
 }
 
 /// All rows, packed.
@@ -102,7 +106,7 @@ pub(super) async fn rows(
     bounds: Bounds,
 ) -> Result<Vec<u8>, Failure> {
     let statement = prepare(conn, &call, names).await?;
-    let mut page: Option<(Encoder, Head)> = None;
+    let mut page: Option<(Encoder, Vec<Kind>)> = None;
     let query = sqlx::query_with(call.text, call.arguments);
     let mut stream = conn.db.fetch_many(query);
     while let Some(step) = stream.next().await {
@@ -114,15 +118,12 @@ pub(super) async fn rows(
                 return Err(answered(&mut conn.busy, &error, names));
             }
         };
-        let (out, head) = match &mut page {
+        let (out, kinds) = match &mut page {
             Some(page) => page,
             // The rows' own columns: a table may have changed since the statement was prepared.
-            None => {
-                let head = Head::read(row.columns())?;
-                page.insert((Encoder::from_head(&head.packed), head))
-            }
+            None => page.insert((begin(row.columns())?, decode::kinds(row.columns()))),
         };
-        decode::write_row(out, &row, &head.kinds)?;
+        decode::write_row(out, &row, kinds)?;
         if out.rows() > bounds.rows {
             return Err(SqlError::Limit(LimitKind::Rows).into());
         }
@@ -133,8 +134,8 @@ pub(super) async fn rows(
     drop(stream);
     conn.busy = false;
     match page {
-        Some((out, _head)) => Ok(out.finish(false)),
-        None => Ok(Encoder::from_head(&Head::read(statement.columns())?.packed).finish(false)),
+        Some((out, _kinds)) => Ok(out.finish(false)),
+        None => Ok(begin(statement.columns())?.finish(false)),
     }
 }
 
