@@ -336,3 +336,24 @@ impl Cursor {
 fn unpack(bytes: &[u8]) -> Result<Rows, SqlError> {
     packed::decode(bytes).map(|(rows, _more)| rows).map_err(|error| SqlError::other(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// More than they take, and a tenth of what they took with everything in them.
+    const SMALL: usize = 2 << 10;
+
+    #[test]
+    fn futures_are_small_whatever_the_engine() {
+        let backend = Backend::Unknown(DataServerName::local());
+        let mut db = TenantDb::new(backend, Arc::new(Meter::default()), 1);
+        let query = size_of_val(&db.query_packed("", Vec::new()));
+        let execute = size_of_val(&db.execute("", Vec::new()));
+        let batch = size_of_val(&db.batch(Vec::new()));
+        let begin = size_of_val(&db.begin(Mode::Read));
+        let open = size_of_val(&db.open_cursor("", Vec::new()));
+        let sizes = [query, execute, batch, begin, open];
+        assert!(sizes.iter().all(|size| *size <= SMALL), "{sizes:?}");
+    }
+}
