@@ -9,7 +9,6 @@
 
 use crate::engines::unknown;
 use crate::meter::Meter;
-use crate::pool::Held;
 use crate::{
     Dialect, Hold, Mode, Outcome, ReadLog, Rows, SqlError, Statement, Value, mysql, packed, postgres, sqlite,
 };
@@ -101,8 +100,8 @@ impl TenantDb {
     #[must_use]
     pub fn held(mut self) -> (Self, Hold) {
         let hold = match &mut self.backend {
-            Backend::Postgres(session) => Hold::on(session.held.insert(Held::new())),
-            Backend::Mysql(session) => Hold::on(session.held.insert(Held::new())),
+            Backend::Postgres(session) => session.hold(),
+            Backend::Mysql(session) => session.hold(),
             Backend::Sqlite(_) | Backend::Unknown(_) => Hold::default(),
         };
         (self, hold)

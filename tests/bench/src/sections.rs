@@ -75,9 +75,12 @@ const ON_MYSQL: &[Section] = &[
     Section { name: "farm:mysql:scaling", run: Farm(farm::scaling::run, Mysql) },
 ];
 
-/// Parts of a part, and faults on MariaDB, where not all are possible. They run where they are named, and with nothing
+/// Parts of a part, one engine of all, and faults on MariaDB, where not all are possible. They run where they are named, and with nothing
 /// else.
 const ALONE: &[Section] = &[
+    Section { name: "engines:sqlite", run: Plain(engines::sqlite) },
+    Section { name: "engines:postgresql", run: Plain(engines::postgresql) },
+    Section { name: "engines:mysql", run: Plain(engines::mysql) },
     Section { name: "farm:faults:redis", run: Farm(farm::faults::redis, Postgresql) },
     Section { name: "farm:faults:servers", run: Farm(farm::faults::servers, Postgresql) },
     Section { name: "farm:faults:databases", run: Farm(farm::faults::databases, Postgresql) },

@@ -11,6 +11,6 @@ mod store;
 
 pub use client::{Answer, CONSOLE, Client, answer_of};
 pub use form::filled;
-pub use postgres::{PlainPostgres, TlsPostgres, drop_groups};
+pub use postgres::{PlainPostgres, TlsPostgres, drop_groups, drop_members};
 pub use process::{Guest, TestServer, activate, cache_suite_folder, chromedriver, ended, guest, node};
 pub use store::TestStore;

@@ -15,7 +15,7 @@ use super::names::Names;
 use super::run::{self, Bounds, Call, Failure};
 use super::transaction::Transaction;
 use super::{encode, errors};
-use crate::pool::{Held, Lease};
+use crate::pool::{Held, Hold, Lease};
 use crate::{LimitKind, Mode, Outcome, ReadLog, SqlError, Statement, Value};
 use rowhouse_tenant::Tenant;
 use std::collections::BTreeSet;
@@ -32,13 +32,20 @@ pub(crate) struct Session {
     /// What the page has read, noted from here on; none where nothing is noted.
     pub(crate) log: Option<Arc<ReadLog>>,
     /// Where the connection is kept for the next statement; none where each gives it back.
-    pub(crate) held: Option<Arc<Held<Gate>>>,
+    held: Option<Arc<Held<Gate>>>,
 }
 
 impl Session {
     pub(super) fn new(engine: Arc<Engine>, tenant: Arc<Tenant>) -> Self {
         let names = Arc::new(engine.names(&tenant));
         Self { engine, tenant, names, log: None, held: None }
+    }
+
+    /// Keeps the connection for the next statement from here on, until it is let go.
+    pub(crate) fn hold(&mut self) -> Hold {
+        let held = Held::new();
+        self.held = Some(Arc::clone(&held));
+        Hold::on(held)
     }
 
     pub(super) fn time(&self) -> Duration {

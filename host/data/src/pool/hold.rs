@@ -74,8 +74,7 @@ impl<C: Connector> LetGo for Held<C> {
 pub struct Hold(Option<Arc<dyn LetGo>>);
 
 impl Hold {
-    pub(crate) fn on<C: Connector>(held: &Arc<Held<C>>) -> Self {
-        let held: Arc<Held<C>> = Arc::clone(held);
+    pub(crate) fn on<C: Connector>(held: Arc<Held<C>>) -> Self {
         Self(Some(held))
     }
 

@@ -135,7 +135,7 @@ async fn an_instance_goes_on_with_its_connection_until_it_lets_go() {
     pool.checkout(&tenant, soon()).await.unwrap().keep_in(Some(&held));
     assert!(pool.checkout(&tenant, briefly()).await.is_err(), "it is held");
     held.take().unwrap().keep_in(Some(&held));
-    Hold::on(&held).let_go();
+    Hold::on(Arc::clone(&held)).let_go();
     assert!(held.take().is_none());
     pool.checkout(&tenant, soon()).await.unwrap().keep_in(Some(&held));
     drop(held);

@@ -14,7 +14,7 @@ use super::errors::Failure;
 use super::run::{self, Bounds};
 use super::transaction::Transaction;
 use crate::guard::{Prefix, Template};
-use crate::pool::{Held, Lease};
+use crate::pool::{Held, Hold, Lease};
 use crate::{LimitKind, Mode, Outcome, ReadLog, SqlError, Statement, Value};
 use rowhouse_tenant::Tenant;
 use std::borrow::Cow;
@@ -32,7 +32,7 @@ pub(crate) struct Session {
     /// What the page has read, noted from here on; none where nothing is noted.
     pub(crate) log: Option<Arc<ReadLog>>,
     /// Where the connection is kept for the next statement; none where each gives it back.
-    pub(crate) held: Option<Arc<Held<Opener>>>,
+    held: Option<Arc<Held<Opener>>>,
 }
 
 /// A statement that may run: checked, with its own names.
@@ -46,6 +46,13 @@ impl Session {
     pub(super) fn new(engine: Arc<Engine>, tenant: Arc<Tenant>) -> Self {
         let prefix = engine.names().of(tenant.id).prefix;
         Self { engine, tenant, prefix, log: None, held: None }
+    }
+
+    /// Keeps the connection for the next statement from here on, until it is let go.
+    pub(crate) fn hold(&mut self) -> Hold {
+        let held = Held::new();
+        self.held = Some(Arc::clone(&held));
+        Hold::on(held)
     }
 
     pub(super) fn time(&self) -> Duration {

@@ -2,14 +2,15 @@
 //!
 //! With isolation "prefix" there are `ROWHOUSE_BENCH_TENANTS` of them, with "database" only
 //! `ROWHOUSE_BENCH_DATABASES`, because a database takes half a second and 7 MB on PostgreSQL; on SQLite it is a file,
-//! so there are as many as with "prefix". Servers are those of the tests; what is made there is removed in the end. In a
-//! shared SQLite file, whose whole schema each connection reads, there are no more than [`IN_ONE_FILE`].
+//! so there are as many as with "prefix". Servers are those of the tests; what is made there is removed in the end: some
+//! tenants as an operator removes them, the rest of those that share a database with it. In a shared SQLite file, whose
+//! whole schema each connection reads, there are no more than [`IN_ONE_FILE`].
 
 use std::sync::Mutex;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use rowhouse_tests::drop_groups;
+use rowhouse_tests::{drop_groups, drop_members};
 use sqlx::{AssertSqlSafe, Connection as _};
 
 use crate::Effort;
@@ -28,18 +29,37 @@ const VISITORS: u32 = 16;
 /// Tenants of one SQLite file: it is meant for tens of them.
 const IN_ONE_FILE: u32 = 200;
 
+/// Tenants that are removed one by one, for the rate: 10,000 would take as long as making them.
+const REMOVED: u32 = 300;
+
 /// The database that tenants share on a server.
 pub(super) const SHARED: &str = "rowhouse_bench";
 
 pub(super) const ENGINES: [&str; 3] = ["sqlite", "postgresql", "mysql"];
 
 pub(super) fn run(places: &Places, effort: Effort, report: &mut Report) -> Result<()> {
+    compare(places, effort, &ENGINES, report)
+}
+
+pub(super) fn sqlite(places: &Places, effort: Effort, report: &mut Report) -> Result<()> {
+    compare(places, effort, &["sqlite"], report)
+}
+
+pub(super) fn postgresql(places: &Places, effort: Effort, report: &mut Report) -> Result<()> {
+    compare(places, effort, &["postgresql"], report)
+}
+
+pub(super) fn mysql(places: &Places, effort: Effort, report: &mut Report) -> Result<()> {
+    compare(places, effort, &["mysql"], report)
+}
+
+fn compare(places: &Places, effort: Effort, engines: &[&str], report: &mut Report) -> Result<()> {
     let (tenants, databases) = if effort.quick { (200, 10) } else { (10_000, 200) };
     let tenants = number("ROWHOUSE_BENCH_TENANTS", tenants)?;
     let counts = [("prefix", tenants), ("database", number("ROWHOUSE_BENCH_DATABASES", databases)?)];
     let mut rows = Vec::new();
     for (isolation, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
-        for engine in ENGINES {
+        for engine in engines.iter().copied() {
             let count = match (engine, isolation) {
                 ("sqlite", "prefix") => count.min(IN_ONE_FILE),
                 // A file each, which costs no more than the row.
@@ -57,6 +77,7 @@ pub(super) fn run(places: &Places, effort: Effort, report: &mut Report) -> Resul
             "isolation",
             "tenants",
             "made a second",
+            "removed a second",
             "start s",
             "resident MiB",
             "at work: answers a second",
@@ -89,16 +110,22 @@ fn measure(
     host.push(places, "site", "bench-site", "1.0.0")?;
     let begin = Instant::now();
     let made = host.create_many("t", count, Some("bench-site@1.0.0"));
-    let rate = f64::from(count) / begin.elapsed().as_secs_f64();
+    let made_rate = f64::from(count) / begin.elapsed().as_secs_f64();
     let measured = made.and_then(|()| used(places, effort, host, count));
     // The host is gone then, and with it whoever could remove them.
     let left = || format!("tenants are left on {engine}, isolation {isolation}");
     let (host, mut cells) = measured.with_context(left)?;
-    host.remove_many("t", count)?;
+    // What is in databases or files of its own goes one by one.
+    let one_by_one = if isolation == "prefix" { count.min(REMOVED) } else { count };
+    let begin = Instant::now();
+    host.remove_many("t", one_by_one)?;
+    let removed_rate = f64::from(one_by_one) / begin.elapsed().as_secs_f64();
     drop(host);
     prepare(engine, SHARED, false)?;
-    let mut row = vec![engine.to_owned(), isolation.to_owned(), count.to_string(), format!("{rate:.1}")];
+    let mut row = vec![engine.to_owned(), isolation.to_owned(), count.to_string()];
+    row.extend([made_rate, removed_rate].map(|rate| format!("{rate:.1}")));
     row.append(&mut cells);
+    println!("    {}", row.join("  "));
     Ok(row)
 }
 
@@ -178,29 +205,49 @@ pub(super) fn in_database(url: &str, database: &str) -> Result<String> {
     Ok(format!("{place}/{database}"))
 }
 
-/// Makes a database anew on the engine's server, or removes it. The embedded engine has none.
+/// Makes a database anew on the engine's server, or removes it, with the accounts of tenants that share it. The embedded
+/// engine has none.
 pub(super) fn prepare(engine: &str, database: &str, make: bool) -> Result<()> {
     let Some(url) = server(engine) else { return Ok(()) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let remove = format!("DROP DATABASE IF EXISTS {database}");
         if engine == "mysql" {
             let mut db = sqlx::MySqlConnection::connect(&url).await.context("reach MariaDB")?;
-            sqlx::raw_sql(AssertSqlSafe(remove)).execute(&mut db).await?;
+            let accounts = mysql_accounts(&mut db, database).await?;
+            run_mysql(&mut db, format!("DROP DATABASE IF EXISTS {database}")).await?;
+            for some in accounts.chunks(100) {
+                run_mysql(&mut db, format!("DROP USER IF EXISTS {}", some.join(", "))).await?;
+            }
             if make {
                 // As the engine would make it.
-                let made = format!("CREATE DATABASE {database} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin");
-                sqlx::raw_sql(AssertSqlSafe(made)).execute(&mut db).await?;
+                let form = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
+                run_mysql(&mut db, format!("CREATE DATABASE {database} {form}")).await?;
             }
             return Ok(());
         }
         let mut db = sqlx::PgConnection::connect(&url).await.context("reach PostgreSQL")?;
-        sqlx::raw_sql(AssertSqlSafe(remove + " WITH (FORCE)")).execute(&mut db).await?;
-        sqlx::raw_sql(AssertSqlSafe(drop_groups(database))).execute(&mut db).await?;
-        if make {
-            let made = format!("CREATE DATABASE {database}");
-            sqlx::raw_sql(AssertSqlSafe(made)).execute(&mut db).await?;
+        let statements = [
+            format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)"),
+            // What is left after a crash is dropped the next time.
+            "SET synchronous_commit = off".to_owned(),
+            drop_members(database),
+            drop_groups(database),
+        ];
+        for statement in statements.into_iter().chain(make.then(|| format!("CREATE DATABASE {database}"))) {
+            sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut db).await?;
         }
         Ok(())
     })
+}
+
+/// Who has rights in this database, as statements name them.
+async fn mysql_accounts(db: &mut sqlx::MySqlConnection, database: &str) -> Result<Vec<String>> {
+    let text = "SELECT DISTINCT CONCAT(QUOTE(user), '@', QUOTE(host)) FROM mysql.tables_priv WHERE db = ? \
+                UNION SELECT DISTINCT CONCAT(QUOTE(user), '@', QUOTE(host)) FROM mysql.db WHERE db = ?";
+    Ok(sqlx::query_scalar(text).bind(database).bind(database).fetch_all(db).await?)
+}
+
+async fn run_mysql(db: &mut sqlx::MySqlConnection, statement: String) -> Result<()> {
+    sqlx::raw_sql(AssertSqlSafe(statement)).execute(db).await?;
+    Ok(())
 }
