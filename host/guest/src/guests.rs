@@ -189,6 +189,7 @@ impl Guests {
         let wall = limits.wall();
         let theirs = Arc::clone(&limits);
         let warm = Arc::clone(&self.warm);
+        let whose = streamed::Whose { request: id, tenant: tenant.name.clone() };
         let work: Work<_> = Box::pin(async move {
             match (&module.handler, begun) {
                 (Handler::Http02(pre), begun) => {
@@ -207,7 +208,7 @@ impl Guests {
             }
         });
         let guest = Box::pin(self.limited(meter, wall, running, Some(Arc::clone(&changes)), work));
-        let (response, usage) = streamed::answer(guest, answer, &changes, &limits).await?;
+        let (response, usage) = streamed::answer(guest, answer, whose, &changes, &limits).await?;
         Ok(Reply { response, usage, cause: changes.take_failed() })
     }
 

@@ -116,6 +116,19 @@ impl Client {
     /// # Errors
     /// Where no answer comes.
     pub fn send(&self, method: &str, path: &str, body: Option<(&str, &[u8])>) -> Result<Answer> {
+        answer_of(self.begin(method, path, body)?)
+    }
+
+    /// The same up to where the answer's body begins; [`answer_of`] reads on.
+    ///
+    /// # Errors
+    /// Where no answer begins.
+    pub fn begin(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<(&str, &[u8])>,
+    ) -> Result<http::Response<ureq::Body>> {
         let mut request = http::Request::builder().method(method).uri(format!("{}{path}", self.base));
         for (name, value) in &self.fields {
             request = request.header(name, value);
@@ -124,7 +137,7 @@ impl Client {
             Some((kind, bytes)) => self.agent.run(request.header("content-type", kind).body(bytes)?),
             None => self.agent.run(request.body(())?),
         };
-        answer_of(response.with_context(|| format!("{method} {path}"))?)
+        response.with_context(|| format!("{method} {path}"))
     }
 
     /// POST of bytes.

@@ -9,7 +9,8 @@ use crate::changes::{Changes, Outcome};
 use crate::{GuestError, LimitHit, ResponseBody};
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
-use rowhouse_base::Limits;
+use rowhouse_base::id::RequestId;
+use rowhouse_base::{Chain, Limits, TenantName};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
@@ -29,6 +30,25 @@ const LATE: &str = "a guest ended after its response had begun";
 pub(crate) type Head = Result<http::Response<WasiBody>, GuestError>;
 pub(crate) type HeadSender = oneshot::Sender<Head>;
 pub(crate) type Running = Pin<Box<dyn Future<Output = Ended<Usage>> + Send>>;
+
+/// Whose guest it is, for the log.
+pub(crate) struct Whose {
+    pub(crate) request: RequestId,
+    pub(crate) tenant: TenantName,
+}
+
+impl Whose {
+    /// Tells the operator of a guest that fails once it has answered: nobody else hears of it. An error where the host is
+    /// the cause.
+    fn log(&self, problem: &GuestError) {
+        let (id, name) = (self.request, self.tenant.as_str());
+        if matches!(problem, GuestError::Host(_)) {
+            tracing::error!(request = %id, tenant = name, error = %Chain(problem), "{LATE}");
+        } else {
+            tracing::warn!(request = %id, tenant = name, error = %Chain(problem), "{LATE}");
+        }
+    }
+}
 
 /// A running guest and what it has answered so far.
 struct Gathering {
@@ -54,6 +74,7 @@ enum Step {
 pub(crate) async fn answer(
     guest: Running,
     head: oneshot::Receiver<Head>,
+    whose: Whose,
     changes: &Arc<Changes>,
     limits: &Limits,
 ) -> Ended<(http::Response<ResponseBody>, Option<Usage>)> {
@@ -75,7 +96,7 @@ pub(crate) async fn answer(
         settled.as_mut().poll(cx)
     })
     .await?;
-    gathering.finish(step, changes.outcome(), limits)
+    gathering.finish(step, whose, changes.outcome(), limits)
 }
 
 impl Gathering {
@@ -164,6 +185,7 @@ impl Gathering {
     fn finish(
         self,
         step: Step,
+        whose: Whose,
         outcome: Option<Outcome>,
         limits: &Limits,
     ) -> Ended<(http::Response<ResponseBody>, Option<Usage>)> {
@@ -174,7 +196,7 @@ impl Gathering {
         fields::status(parts.status.as_u16())?;
         fields::check_size(&parts.headers, limits)?;
         if let Some(Err(error)) = &self.ended {
-            tracing::warn!(%error, "{LATE}");
+            whose.log(error);
         }
         let too_large = || GuestError::Limit(LimitHit::ResponseBytes(limits.response_bytes));
         let left = limits.response_bytes.checked_sub(self.gathered as u64).ok_or_else(too_large)?;
@@ -182,7 +204,7 @@ impl Gathering {
             (Step::Complete, _) | (Step::Streaming, None) => {
                 // A guest that still runs without a body to write finishes in the background.
                 if let Some(guest) = self.guest {
-                    go_on(guest);
+                    go_on(guest, whose);
                 }
                 fields::strip(&mut parts.headers, true);
                 let body = ResponseBody::Full(joined(self.pieces));
@@ -195,7 +217,7 @@ impl Gathering {
                 let mut ending = None;
                 if let Some(guest) = self.guest {
                     ending = outcome.map(|outcome| Box::new(Ending::new(outcome, &parts.headers)));
-                    go_on(guest);
+                    go_on(guest, whose);
                 }
                 let (ready, limit) = (self.pieces, limits.response_bytes);
                 let streaming = Streaming { ready, rest, left, limit, ending };
@@ -206,10 +228,10 @@ impl Gathering {
 }
 
 /// Lets a guest finish in a task of its own; its limits go with it.
-fn go_on(guest: Running) {
+fn go_on(guest: Running, whose: Whose) {
     tokio::spawn(async move {
         if let Err(error) = guest.await {
-            tracing::warn!(%error, "{LATE}");
+            whose.log(&error);
         }
     });
 }

@@ -1,9 +1,9 @@
 //! Files of a site in a bucket: what is written through one server is read through another at the next request, and
 //! a server that is killed takes nothing with it.
 
-use super::{Databases, names, prepare};
+use super::{Databases, names, prepare, until};
 use anyhow::{Context, Result};
-use rowhouse_tests::{TestServer, TestStore, guest};
+use rowhouse_tests::{TestServer, TestStore, answer_of, guest};
 use serde_json::{Value, json};
 use std::io::Write as _;
 
@@ -119,14 +119,22 @@ fn an_answer_breaks_off_whose_files_cannot_be_stored_once_it_has_begun() -> Resu
     for path in ["/late/write", "/late/write-late", "/late/write-late?length"] {
         assert!(visitor.get(path)?.expect(200)?.text().ends_with("written\n"), "{path}");
         farm.store.stop()?;
-        match visitor.get(path) {
+        let answer = visitor.begin("GET", path, None)?;
+        let id = answer.headers().get("x-request-id").context("an answer has a number")?;
+        let id = id.to_str()?.to_owned();
+        match answer_of(answer) {
             Ok(answer) => assert_eq!((path, answer.status), ("/late/write", 500)),
             // What has begun can't become an error page any more.
             Err(broken) => assert_ne!(path, "/late/write", "{broken:#}"),
         }
+        // The guest itself may end a moment after its answer.
+        until("the log tells of the request", || {
+            let log = farm.servers[0].log();
+            let mut lines = log.lines().filter(|line| line.contains("ERROR") && line.contains(&id));
+            Ok(lines.any(|line| line.contains("store the site's files") && line.contains("late")))
+        })?;
         farm.store.start_again()?;
     }
-    assert!(farm.servers[0].log().contains("store the site's files"));
     let gone = "/-/api/v1/tenants/late?confirm=late&now=true";
     farm.servers[0].operator()?.send("DELETE", gone, None)?.expect(200)?;
     farm.finish(0)
