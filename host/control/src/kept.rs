@@ -21,7 +21,7 @@ use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
 use std::num::NonZeroU32;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -109,14 +109,14 @@ pub(crate) struct Keeper {
     news: Notify,
     /// One writes at a time.
     turn: tokio::sync::Mutex<()>,
-    /// The generation on disk.
-    written: Mutex<Option<u64>>,
+    /// The snapshot on disk. Not its generation: that stays while a tenant is late, and others change.
+    written: Mutex<Weak<Snapshot>>,
 }
 
 impl Keeper {
     pub(crate) fn new(file: Option<PathBuf>, database: &ControlUrl, directory: Arc<Directory>) -> Self {
         let database = database.to_string();
-        let (news, turn, written) = (Notify::new(), tokio::sync::Mutex::default(), Mutex::new(None));
+        let (news, turn, written) = (Notify::new(), tokio::sync::Mutex::default(), Mutex::default());
         Self { file, database, directory, news, turn, written }
     }
 
@@ -135,14 +135,14 @@ impl Keeper {
         let Some(file) = self.file.clone() else { return };
         let _turn = self.turn.lock().await;
         let snapshot = self.directory.snapshot();
-        let generation = snapshot.generation();
-        if *self.written.lock() == Some(generation) {
+        let this = Arc::downgrade(&snapshot);
+        if self.written.lock().ptr_eq(&this) {
             return;
         }
         let database = self.database.clone();
         let work = move || write(&file, &database, &snapshot);
         match tokio::task::spawn_blocking(work).await {
-            Ok(Ok(())) => *self.written.lock() = Some(generation),
+            Ok(Ok(())) => *self.written.lock() = this,
             Ok(Err(error)) => tracing::warn!(error = %Chain(&error), "keep the snapshot on disk"),
             Err(error) => tracing::error!(%error, "keep the snapshot on disk"),
         }

@@ -44,13 +44,21 @@ struct Read {
     generation: u64,
     /// Tenants whose module is not ready yet, as they were read: many may wait for one module, so they are not read
     /// again at each turn. What changes of them comes with the news, as of any tenant.
-    late: HashMap<TenantId, TenantRow>,
+    late: HashMap<TenantId, Late>,
+}
+
+/// A tenant whose module is not ready yet.
+struct Late {
+    row: TenantRow,
+    /// What moved it to that module came with this generation at the earliest. It may have changed again since: the
+    /// row tells of the last change only.
+    since: u64,
 }
 
 impl Read {
     /// The generation that is in force: nothing of before is missing.
     fn applied(&self) -> u64 {
-        let before = self.late.values().map(|row| row.revision.saturating_sub(1));
+        let before = self.late.values().map(|late| late.since.saturating_sub(1));
         before.min().map_or(self.generation, |before| before.min(self.generation))
     }
 
@@ -61,7 +69,7 @@ impl Read {
         }
         let told: HashSet<TenantId> =
             news.changed.iter().map(|row| row.id).chain(news.removed.iter().copied()).collect();
-        self.late.values().filter(|row| !told.contains(&row.id)).collect()
+        self.late.values().map(|late| &late.row).filter(|row| !told.contains(&row.id)).collect()
     }
 }
 
@@ -166,6 +174,8 @@ impl Reconciler {
     /// Swaps the snapshot. It waits for nothing, so that all of it is done or nothing.
     fn apply(&self, read: &mut Read, news: News, late: &HashSet<Digest>, mut shared: Shared) {
         let snapshot = self.parts.directory.snapshot();
+        let before: HashMap<TenantId, u64> = read.late.iter().map(|(id, late)| (*id, late.since)).collect();
+        let first_news = read.generation.saturating_add(1);
         if news.whole {
             read.late.clear();
         }
@@ -177,7 +187,9 @@ impl Reconciler {
             let tenant = self.tenant_with(&row, &mut shared);
             if is_late(&row, late) {
                 changed.push(self.meanwhile(&snapshot, tenant));
-                read.late.insert(row.id, row);
+                let since = before.get(&row.id).map_or(first_news, |since| first_news.min(*since));
+                let since = since.min(row.revision);
+                read.late.insert(row.id, Late { since, row });
             } else {
                 read.late.remove(&row.id);
                 changed.push(tenant);
