@@ -150,9 +150,10 @@ impl Control {
         let actor = operator.writer()?;
         let mut change = self.store.change().await?;
         let user = known(&mut change, name).await?;
+        // Before they are gone: a user who deletes themselves is found by the name then.
+        change.audit(actor, "user.delete", &user, &user.id.to_string()).await?;
         change.remove_user(user.id).await?;
         keep_one_super_user(&mut change, &user).await?;
-        change.audit(actor, "user.delete", &user, &user.id.to_string()).await?;
         change.commit().await?;
         self.identity.forget_user(user.id);
         Ok(())

@@ -13,7 +13,7 @@ pub(crate) struct AuditRow {
     pub(crate) id: AuditId,
     pub(crate) at: Timestamp,
     pub(crate) actor: String,
-    /// The id of a user who did it.
+    /// The id of the user who had the actor's name when the row was written.
     pub(crate) actor_id: Option<String>,
     pub(crate) action: String,
     pub(crate) subject: String,
@@ -185,7 +185,8 @@ impl Store {
 }
 
 impl Change {
-    /// Adds a row to the trail. Of an actor who is a user it notes who has that name now.
+    /// Adds a row to the trail. Of an actor who is a user it notes who has that name now: to be called before this change
+    /// removes them.
     pub(crate) async fn audit<'a>(
         &mut self,
         actor: &str,

@@ -89,6 +89,21 @@ async fn the_last_super_user_stays() {
     assert!(house.control.bootstrap(None).await.unwrap().admin.is_none(), "no second first start");
 }
 
+async fn the_trail_knows_who_deleted_themselves() {
+    let house = House::new().await;
+    add(&house, "boss", true).await;
+    let identity = house.control.identity();
+    let password = Secret::from_text("correct horse");
+    let session = identity.sign_in(Scope::Console, "boss", password, None).await.unwrap();
+    let boss = identity.session(Scope::Console, &cookie(&session.secret)).await.unwrap().unwrap();
+    let operator = boss.operator().unwrap();
+    house.control.delete_user(&operator, "boss").await.unwrap();
+    let trail = house.control.audit(&house.operator, &Paging::default(), None).await.unwrap();
+    let (last, id) = (&trail.items[0], boss.user.to_string());
+    assert_eq!((last.action.as_str(), last.actor.as_str()), ("user.delete", "user boss"));
+    assert_eq!((last.actor_id.as_ref(), last.subject_id.as_ref()), (Some(&id), Some(&id)));
+}
+
 async fn one_time_passwords_and_tokens() {
     let house = House::new().await;
     let request = CreateUser { name: "eve".into(), super_user: Some(true), ..Default::default() };
@@ -127,5 +142,6 @@ on_each_engine!(
     sessions_follow_memberships_and_revocation,
     revocation_reaches_another_server_with_its_next_turn,
     the_last_super_user_stays,
+    the_trail_knows_who_deleted_themselves,
     one_time_passwords_and_tokens,
 );

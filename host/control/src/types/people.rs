@@ -136,7 +136,8 @@ pub struct AuditEntry {
     pub at: String,
     /// `user NAME`, `token NAME` or `server`.
     pub actor: String,
-    /// UUID of the user who did it, where it was one: another may have the name later.
+    /// UUID of the user who had the actor's name when this was noted; none where it was no user, or one who was deleted
+    /// before (work goes on that they began). Another may have the name later.
     pub actor_id: Option<String>,
     /// Such as `tenant.create`.
     pub action: String,
