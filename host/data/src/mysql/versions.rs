@@ -113,7 +113,9 @@ impl Session {
         if schema_before.is_some() && schema_before != schema_now {
             self.engine.links.forget(self.tenant.id);
             let again = format!("START TRANSACTION READ WRITE; {}; COMMIT", insert(&self.names, ["*"]));
-            if let (false, Err(error)) = self.steps(conn, again).await {
+            if let (_, Err(error)) = self.steps(conn, again).await {
+                // The transaction may still be open: the connection is closed, which takes it back.
+                conn.busy = true;
                 tracing::warn!(tenant = %self.tenant.id, %error, "pages may be older than a write during a migration");
             }
         }

@@ -139,6 +139,10 @@ impl Session {
             let all = BTreeSet::from([Subject::everything()]);
             let again = format!("BEGIN READ WRITE; {}; COMMIT", insert(&names, &all));
             if let Err(failure) = conn.say_text(again).await {
+                // The transaction may still be open: the connection is closed, which takes it back.
+                if conn.health == Health::Idle {
+                    conn.health = Health::Busy;
+                }
                 tracing::warn!(tenant = %self.tenant.id, ?failure, "pages may be older than a write during a migration");
             }
         }
