@@ -32,10 +32,15 @@ impl<C: Connector> Held<C> {
         Arc::new(Self { turn, lease: Mutex::new(None) })
     }
 
-    /// The connection of the instance's last statement, unless it was let go or its tenant is being removed.
+    /// The connection of the instance's last statement, unless it was let go, its turn is over or its tenant is being
+    /// removed.
     pub(crate) fn take(&self) -> Option<Lease<C>> {
         let lease = self.lease.lock().take()?;
-        lease.is_welcome().then_some(lease)
+        if lease.age() < self.turn && lease.is_welcome() {
+            return Some(lease);
+        }
+        lease.keep();
+        None
     }
 
     /// Keeps a connection for the next statement, or gives it back where its turn is over.

@@ -153,6 +153,19 @@ async fn after_its_turn_a_connection_is_for_who_waits() {
 }
 
 #[tokio::test]
+async fn a_turn_that_ends_between_two_statements_is_over() {
+    let pool = Pool::new(Counting::default(), 8);
+    // Long enough to be held at all, however busy the machine.
+    let turn = Duration::from_secs(1);
+    let (tenant, held) = (tenant(1), Held::with_turn(turn));
+    pool.checkout(&tenant, soon()).await.unwrap().keep_in(Some(&held));
+    assert_eq!(pool.usage().idle, 0, "it is held");
+    tokio::time::sleep(turn).await;
+    assert!(held.take().is_none());
+    assert_eq!(pool.usage(), PoolUse { total: 8, open: 1, idle: 1, waiting: 0 });
+}
+
+#[tokio::test]
 async fn an_instance_does_not_go_on_while_its_tenant_is_removed() {
     let pool = Pool::new(Counting::default(), 8);
     let (tenant, held) = (tenant(1), Held::with_turn(Duration::from_secs(60)));
