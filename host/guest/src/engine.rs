@@ -9,7 +9,8 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAlloc
 
 /// Bytes of a slot's memory that stay resident between guests, of those that a guest wrote: zeroing a page is cheaper
 /// than faulting it in again. A guest that reads a thousand rows of 150 bytes writes 380 KiB: the result, its texts and
-/// its rows. With [`WARM_SLOTS`] this is 50 MiB at most.
+/// its rows. An engine keeps this for each memory slot that was ever used: about as many as there were in use at
+/// once, and up to [`WARM_SLOTS`] more. A process has two engines.
 const KEEP_WRITTEN: usize = 512 << 10;
 
 /// The same where the kernel doesn't tell what was written: all of it is zeroed after each guest (measured best for
@@ -20,7 +21,8 @@ const KEEP_MEMORY: usize = 256 << 10;
 const KEEP_STACK: usize = 64 << 10;
 const KEEP_TABLE: usize = 64 << 10;
 
-/// Slots kept warm. Two cores run far fewer guests at once.
+/// While fewer unused slots than this are warm, a module that has none of its own gets a fresh one; after that the one
+/// that was used the longest ago. It steers which slot is taken and cools none. Two cores run far fewer guests at once.
 const WARM_SLOTS: u32 = 100;
 
 /// Stack of the guest itself, and of the fiber that also runs host calls on it.
