@@ -14,10 +14,14 @@ use tokio::sync::Notify;
 /// Requests that wait for a module at most; further ones are answered at once.
 const WAITING: usize = 256;
 
-/// Of them for one module, so that what everybody waits for leaves room for another.
-const FOR_ONE_MODULE: usize = WAITING / 2;
+/// Of them until shares count: a busy site on a server where nobody else waits has half of all places.
+const FREE_FOR_ALL: usize = WAITING / 2;
 
-/// Of them of one site. Most often all wait for the same module, and a busy site leaves room for the others.
+/// From then on for one module, so that what everybody waits for leaves room for another. More than a single site can
+/// have taken before: most often all sites wait for the same module.
+const FOR_ONE_MODULE: usize = WAITING / 4 * 3;
+
+/// From then on of one site, so that a busy site leaves room for the others.
 const OF_ONE_SITE: usize = WAITING / 8;
 
 /// See the file's head. Of what a module is it knows nothing.
@@ -92,10 +96,15 @@ impl<M> Registry<M> {
     /// A place to wait, where there is one for this site and this module.
     fn place(&self, waiter: Waiter) -> Option<Place<'_>> {
         let mut waiting = self.waiting.lock();
-        let for_module = waiting.iter().filter(|other| other.module == waiter.module).count();
-        let of_site = waiting.iter().filter(|other| other.site == waiter.site).count();
-        if waiting.len() >= WAITING || for_module >= FOR_ONE_MODULE || of_site >= OF_ONE_SITE {
+        if waiting.len() >= WAITING {
             return None;
+        }
+        if waiting.len() >= FREE_FOR_ALL {
+            let for_module = waiting.iter().filter(|other| other.module == waiter.module).count();
+            let of_site = waiting.iter().filter(|other| other.site == waiter.site).count();
+            if for_module >= FOR_ONE_MODULE || of_site >= OF_ONE_SITE {
+                return None;
+            }
         }
         waiting.push(waiter);
         Some(Place { waiting: &self.waiting, waiter })
@@ -181,7 +190,10 @@ mod tests {
         let (site, module) = (TenantId::new(), Digest::of(b"module"));
         let mut places = Vec::new();
         places.extend(iter::from_fn(|| registry.place(Waiter { site, module })));
-        assert_eq!(places.len(), OF_ONE_SITE);
+        assert_eq!(places.len(), FREE_FOR_ALL, "alone it has half of all");
+        let second = TenantId::new();
+        places.extend(iter::from_fn(|| registry.place(Waiter { site: second, module })));
+        assert_eq!(places.len(), FREE_FOR_ALL + OF_ONE_SITE);
         places.extend(iter::from_fn(|| registry.place(Waiter { site: TenantId::new(), module })));
         assert_eq!(places.len(), FOR_ONE_MODULE);
         let another = |name: &[u8]| Waiter { site: TenantId::new(), module: Digest::of(name) };
