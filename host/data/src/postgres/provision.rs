@@ -161,7 +161,9 @@ pub(super) fn rights(names: &TenantNames, db: &PgConnection) -> String {
 }
 
 /// How a role becomes a member of a group: it has the group's rights and can't become the group. Servers before
-/// version 16 know no difference; there the guard, which lets no SET ROLE through, is all that holds.
+/// version 16 know no difference; there the guard, which lets no SET ROLE through, is all that holds. So it is for a
+/// membership that another role than this host's granted: from version 16 on there is one for each grantor, and only
+/// the grantor's own is changed here.
 fn as_member(version: Option<u32>) -> &'static str {
     match version {
         Some(SET_OPTION..) => " WITH INHERIT TRUE, SET FALSE",
