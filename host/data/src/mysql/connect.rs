@@ -3,6 +3,9 @@
 //! A connection belongs to one tenant for its life and runs as that tenant's own user. What a session is
 //! set to is set once, here, before the first statement of a guest; nothing that a guest may say changes it.
 //! Closing one that has not ended its statement ends the statement on the server too.
+//!
+//! Prepared statements are kept, also those that run once: the driver (sqlx 0.9.0, its issue 4335) leaves Nagle's algorithm
+//! on, so that whatever it sends after letting go of one waits for the server's delayed acknowledgement, 40 ms.
 
 use super::control::Control;
 use super::deadline::Killer;

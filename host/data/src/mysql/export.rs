@@ -125,7 +125,7 @@ async fn read(
     let text = format!("SELECT {columns} FROM {}{order}", names.qualified(&names.physical(&table.name)));
     let declared: Vec<ColumnKind> = table.columns.iter().map(|column| column.kind).collect();
     conn.busy = true;
-    let mut stream = conn.db.fetch_many(sqlx::query(AssertSqlSafe(text)).persistent(false));
+    let mut stream = conn.db.fetch_many(sqlx::query(AssertSqlSafe(text)));
     let mut kinds = None;
     let (mut block, mut bytes) = (Vec::new(), 0);
     while let Some(step) = stream.next().await {

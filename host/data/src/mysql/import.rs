@@ -172,7 +172,7 @@ impl Session {
             join.join(" AND "),
         );
         conn.busy = true;
-        let found = conn.db.fetch_all(sqlx::query(AssertSqlSafe(text)).persistent(false)).await;
+        let found = conn.db.fetch_all(sqlx::query(AssertSqlSafe(text))).await;
         let found = found.map_err(|error| run::answered(&mut conn.busy, &error, &self.names).error)?;
         conn.busy = false;
         if found.is_empty() {
@@ -192,7 +192,7 @@ async fn write(
     arguments: MySqlArguments,
 ) -> Result<(), SqlError> {
     conn.busy = true;
-    let query = sqlx::query_with(AssertSqlSafe(text.to_owned()), arguments).persistent(false);
+    let query = sqlx::query_with(AssertSqlSafe(text.to_owned()), arguments);
     let result = conn.db.execute(query).await;
     result.map_err(|error| run::answered(&mut conn.busy, &error, &session.names).error)?;
     conn.busy = false;

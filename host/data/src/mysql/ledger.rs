@@ -139,7 +139,7 @@ impl<'a> Ledger<'a> {
 
 /// The host's own text with values in it.
 fn query<'q>(text: String) -> Query<'q, MySql, MySqlArguments> {
-    sqlx::query(AssertSqlSafe(text)).persistent(false)
+    sqlx::query(AssertSqlSafe(text))
 }
 
 fn line(row: &MySqlRow) -> Result<Line, sqlx::Error> {

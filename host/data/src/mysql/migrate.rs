@@ -175,8 +175,8 @@ async fn attempt_step(
 /// Runs the statement. Fails with the server's number too.
 async fn statement(session: &Session, conn: &mut Conn, step: &Step) -> Result<(), (Option<u16>, SqlError)> {
     conn.busy = true;
-    // Prepared, so that the driver sends one statement and no more, and not kept: it runs once.
-    let query = sqlx::query(step.text.clone()).persistent(false);
+    // Prepared, so that the driver sends one statement and no more.
+    let query = sqlx::query(step.text.clone());
     match conn.db.fetch_all(query).await {
         Ok(_rows) => {
             conn.busy = false;

@@ -167,7 +167,7 @@ fn in_order(mut left: Vec<TableShape>) -> Vec<TableShape> {
 
 async fn ask(conn: &mut Conn, names: &Names, query: &str) -> Result<Vec<MySqlRow>, SqlError> {
     conn.busy = true;
-    let rows = conn.db.fetch_all(sqlx::query(AssertSqlSafe(query.to_owned())).persistent(false)).await;
+    let rows = conn.db.fetch_all(sqlx::query(AssertSqlSafe(query.to_owned()))).await;
     let rows = rows.map_err(|error| run::answered(&mut conn.busy, &error, names).error)?;
     conn.busy = false;
     Ok(rows)

@@ -406,7 +406,7 @@ fn text_of(row: &MySqlRow, at: usize) -> String {
 
 async fn rows(conn: &mut Conn, text: String, names: &Names) -> Result<Vec<MySqlRow>, SqlError> {
     conn.busy = true;
-    let found = conn.db.fetch_all(sqlx::query(AssertSqlSafe(text)).persistent(false)).await;
+    let found = conn.db.fetch_all(sqlx::query(AssertSqlSafe(text))).await;
     let found = found.map_err(|error| run::answered(&mut conn.busy, &error, names).error)?;
     conn.busy = false;
     Ok(found)
