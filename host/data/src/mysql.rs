@@ -8,6 +8,7 @@
 //! for migrations, who also change tables. The second never serves a guest, so that nothing is to be taken
 //! back after a migration that was cut off. Reads run in sessions that the server itself holds to reading.
 
+mod catalogue;
 mod connect;
 mod control;
 mod convert;

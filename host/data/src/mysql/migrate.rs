@@ -82,7 +82,7 @@ pub(super) async fn apply(
         let result = timeout_at(end, work).await.unwrap_or(Err(SqlError::Limit(LimitKind::Time)));
         result.map_err(|error| Failed::Step(Some(index), error))?;
     }
-    session.engine.grant_guest(&session.names).await?;
+    session.engine.grant_guest(&session.names, &tables).await?;
     ledger.close(conn, migration).await?;
     Ok(())
 }

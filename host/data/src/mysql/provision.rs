@@ -7,6 +7,7 @@
 
 use super::engine::Engine;
 use super::names::{LEDGER, Names, Place, VERSIONS, quoted, quoted_pattern};
+use super::remove::Table;
 use super::{ledger, versions};
 use crate::SqlError;
 use rowhouse_tenant::Tenant;
@@ -29,6 +30,8 @@ impl Engine {
     /// Makes what is missing of a tenant, and sets its passwords and rights anew.
     pub(crate) async fn provision(&self, tenant: &Tenant) -> Result<(), SqlError> {
         let names = self.names(tenant);
+        self.check_texts(&names).await?;
+        let found = self.found(&names).await?;
         let (guest, migrator) = self.server.passwords(tenant.id);
         let database = quoted(&names.database);
         let mut text = format!("CREATE DATABASE IF NOT EXISTS {database} {TEXTS};");
@@ -42,10 +45,22 @@ impl Engine {
                  ALTER USER {rest} WITH MAX_USER_CONNECTIONS {MOST_CONNECTIONS}"
             ));
         }
+        for grant in guest_grants(&names, found.iter().map(|table| table.name.as_str())) {
+            text.push_str(&format!("; {grant}"));
+        }
+        // Behind the others: users with rights on the host's tables count as those that have all of theirs.
         text.push_str(&rights(&self.server.place, &names));
-        self.check_texts(&names).await?;
-        self.server.control.execute(&text).await?;
-        self.grant_guest(&names).await
+        self.server.control.execute(&text).await
+    }
+
+    /// What a tenant has that was made before. One without the host's ledger is new: nothing of it is looked for
+    /// in a database that may hold the tables of thousands.
+    async fn found(&self, names: &Names) -> Result<Vec<Table>, SqlError> {
+        let ledger = [names.physical(LEDGER)];
+        if names.prefix.is_none() || self.there(names, &ledger).await?.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.tables(names).await
     }
 
     /// A shared database may have been there before: one that can't hold every text is refused.
@@ -76,23 +91,28 @@ impl Engine {
         self.server.control.execute(&grants.join("; ")).await
     }
 
-    /// Lets guests read and write the tables and views that are there. Rights on those that are gone stay
-    /// until the user goes: they are on the tenant's own names.
-    pub(super) async fn grant_guest(&self, names: &Names) -> Result<(), SqlError> {
+    /// Lets guests read and write those of these tables and views of the tenant's that are there. Rights on those
+    /// that are gone stay until the user goes: they are on the tenant's own names.
+    pub(super) async fn grant_guest(&self, names: &Names, tables: &[String]) -> Result<(), SqlError> {
         if names.prefix.is_none() {
             return Ok(());
         }
-        let tables = self.tables(names).await?;
-        let grants: Vec<_> = tables
-            .iter()
-            .filter(|table| names.own(&table.name).is_some())
-            .map(|table| grant(ROWS, &names.qualified(&table.name), &names.guest))
-            .collect();
+        let tables: Vec<String> = tables.iter().map(|own| names.physical(own)).collect();
+        let there = self.there(names, &tables).await?;
+        let grants = guest_grants(names, there.iter().map(String::as_str));
         match grants.as_slice() {
             [] => Ok(()),
             grants => self.server.control.execute(&grants.join("; ")).await,
         }
     }
+}
+
+/// What guests need on these tables, which are named as on the server; nothing on the host's own.
+fn guest_grants<'a>(names: &Names, tables: impl Iterator<Item = &'a str>) -> Vec<String> {
+    tables
+        .filter(|table| names.own(table).is_some())
+        .map(|table| grant(ROWS, &names.qualified(table), &names.guest))
+        .collect()
 }
 
 pub(super) fn rights(place: &Place, names: &Names) -> String {

@@ -134,7 +134,7 @@ impl Engine {
         Ok(())
     }
 
-    /// A tenant's tables and views, the host's own among them.
+    /// A tenant's tables and views, the host's own among them. Reads the names of every table in the database.
     pub(super) async fn tables(&self, names: &Names) -> Result<Vec<Table>, SqlError> {
         if !self.has_database(names).await? {
             return Ok(Vec::new());
@@ -197,7 +197,7 @@ impl Engine {
 }
 
 /// The prefix as a pattern in which nothing else stands for anything.
-pub(super) fn pattern(prefix: &Prefix) -> String {
+fn pattern(prefix: &Prefix) -> String {
     format!("{}%", prefix.as_str().replace('_', "\\_"))
 }
 

@@ -3,6 +3,7 @@
 
 mod basics;
 mod bounds;
+mod catalogue;
 mod corpus;
 mod cursors;
 mod isolation;

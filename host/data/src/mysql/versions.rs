@@ -10,9 +10,8 @@
 use super::connect::{Conn, Gate};
 use super::engine::Engine;
 use super::names::{Names, VERSIONS};
-use super::remove::pattern;
 use super::session::{Session, give_back, in_time};
-use super::{errors, run};
+use super::{catalogue, errors, run};
 use crate::guard::Template;
 use crate::known::{Notice, Writing};
 use crate::links::Links;
@@ -341,55 +340,29 @@ impl Engine {
         let mut numbers =
             found.iter().map(|row| row.try_get::<i64, _>(0).unwrap_or(-1)).map(i64::unsigned_abs);
         let (begun, ended) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(u64::MAX));
-        let mut links = Links::new(begun, begun != ended);
-        let own = |column: &str| {
-            let database = names.database.replace('\'', "''");
-            let like =
-                names.prefix.as_ref().map(|prefix| format!(" AND table_name LIKE '{}'", pattern(prefix)));
-            format!("{column} = '{database}'{}", like.unwrap_or_default())
-        };
-        let keys = format!(
-            "SELECT CAST(referenced_table_name AS CHAR), CAST(table_name AS CHAR) \
-             FROM information_schema.referential_constraints WHERE {} \
-             AND (delete_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT') \
-             OR update_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT'))",
-            own("constraint_schema")
-        );
-        for row in control.rows(&keys).await? {
-            let (parent, child) = (text_of(&row, 0), text_of(&row, 1));
+        if begun != ended {
+            // Nobody relies on what would be found.
+            return Ok(Links::new(begun, true));
+        }
+        let mut links = Links::new(begun, false);
+        let tables = self.known_tables(names).await?;
+        for (parent, child) in self.ask_each(names, catalogue::ACTIONS, &tables).await? {
             if let (Some(parent), Some(child)) = (names.own(&parent), names.own(&child)) {
                 links.action(parent, child);
             }
         }
-        self.read_views(names, &own("table_schema"), &mut links).await?;
+        self.read_views(names, &tables, &mut links).await?;
         Ok(links)
     }
 
     /// The server tells no view's tables, but its text, in which every name is between marks. A view counts as
     /// reading each table of the tenant's whose name is somewhere in it.
-    async fn read_views(&self, names: &Names, own: &str, links: &mut Links) -> Result<(), SqlError> {
-        let views = format!(
-            "SELECT CAST(table_name AS CHAR), CAST(view_definition AS CHAR) FROM information_schema.views \
-             WHERE {own}"
-        );
-        let views: Vec<(String, String)> = self
-            .server
-            .control
-            .rows(&views)
-            .await?
-            .iter()
-            .map(|row| (text_of(row, 0), text_of(row, 1)))
-            .collect();
-        let views: Vec<_> =
-            views.iter().filter_map(|(view, text)| names.own(view).map(|own| (own, text))).collect();
-        if views.is_empty() {
-            return Ok(());
-        }
-        let tables = self.tables(names).await?;
-        for (view, text) in views {
+    async fn read_views(&self, names: &Names, tables: &[String], links: &mut Links) -> Result<(), SqlError> {
+        for (view, text) in self.ask_each(names, catalogue::VIEWS, tables).await? {
+            let Some(view) = names.own(&view) else { continue };
             links.view(view);
             let text = text.to_ascii_lowercase();
-            for own in tables.iter().filter_map(|table| names.own(&table.name)) {
+            for own in tables.iter().filter_map(|table| names.own(table)) {
                 let marked = super::names::quoted(&names.physical(own)).to_ascii_lowercase();
                 if own != view && (text.is_empty() || text.contains(&marked)) {
                     links.reads(view, own);
@@ -398,10 +371,6 @@ impl Engine {
         }
         Ok(())
     }
-}
-
-fn text_of(row: &MySqlRow, at: usize) -> String {
-    row.try_get::<Option<String>, _>(at).ok().flatten().unwrap_or_default()
 }
 
 async fn rows(conn: &mut Conn, text: String, names: &Names) -> Result<Vec<MySqlRow>, SqlError> {
