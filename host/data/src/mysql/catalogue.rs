@@ -17,6 +17,7 @@ use crate::SqlError;
 use sqlx::Row;
 use sqlx::mysql::MySqlRow;
 use std::collections::BTreeSet;
+use std::sync::Once;
 
 /// Tables and views that are there. Each is named twice.
 pub(super) const THERE: &str = "SELECT CAST(table_name AS CHAR), CAST(table_name AS CHAR) \
@@ -98,7 +99,14 @@ impl Engine {
             Ok(rows) => rows,
             Err(error) => {
                 // The host's account may not be let in there. The tables tell it as well, with more work.
-                tracing::debug!(%error, "read the rights of a tenant's users");
+                static SAID: Once = Once::new();
+                SAID.call_once(|| {
+                    tracing::warn!(
+                        %error,
+                        "read the rights of a tenant's users: let the user of the data server's URL SELECT on \
+                         mysql.tables_priv; until then all tables of the database are listed for each tenant"
+                    );
+                });
                 return Ok(None);
             }
         };

@@ -4,7 +4,7 @@
 //! set to is set once, here, before the first statement of a guest; nothing that a guest may say changes it.
 //! Closing one that has not ended its statement ends the statement on the server too.
 //!
-//! Prepared statements are kept, also those that run once: the driver (sqlx 0.9.0, its issue 4335) leaves Nagle's algorithm
+//! Prepared statements are kept, nearly all that run once too: the driver (sqlx 0.9.0, its issue 4335) leaves Nagle's algorithm
 //! on, so that whatever it sends after letting go of one waits for the server's delayed acknowledgement, 40 ms.
 
 use super::control::Control;
@@ -33,6 +33,9 @@ const STATEMENTS: usize = 8_000;
 
 /// Prepared statements of one connection at most: a module's page runs a few dozen.
 const MOST_STATEMENTS: usize = 100;
+
+/// Prepared statements of a connection that migrates: more than the migrations of a module have. Few migrate at a time.
+const MIGRATION_STATEMENTS: usize = 1_000;
 
 /// A connection that rested longer than this is asked whether it is still there.
 const FRESH: Duration = Duration::from_secs(10);
@@ -81,8 +84,14 @@ impl Server {
         (self.key.password(id, GUEST), self.key.password(id, MIGRATOR))
     }
 
-    async fn open(&self, user: &str, password: &Secret, database: &str) -> Result<MySqlConnection, SqlError> {
-        let options = self.options.clone().username(user).password(password.reveal()).database(database);
+    async fn open(
+        &self,
+        options: MySqlConnectOptions,
+        user: &str,
+        password: &Secret,
+        database: &str,
+    ) -> Result<MySqlConnection, SqlError> {
+        let options = options.username(user).password(password.reveal()).database(database);
         self.opened.fetch_add(1, Relaxed);
         options.connect().await.map_err(|error| unreachable_server(&error))
     }
@@ -90,14 +99,16 @@ impl Server {
     /// A connection as the user that guests' statements run as.
     pub(super) async fn connect(&self, tenant: &Tenant) -> Result<Conn, SqlError> {
         let names = self.names(tenant.id);
-        let db = self.open(&names.guest, &self.passwords(tenant.id).0, &names.database).await?;
+        let (options, password) = (self.options.clone(), self.passwords(tenant.id).0);
+        let db = self.open(options, &names.guest, &password, &names.database).await?;
         Conn::new(db, &guest_settings(&tenant.limits)).await
     }
 
     /// A connection as the user that migrations run as.
     pub(super) async fn connect_migrator(&self, id: TenantId) -> Result<Conn, SqlError> {
         let names = self.names(id);
-        let db = self.open(&names.migrator, &self.passwords(id).1, &names.database).await?;
+        let options = self.options.clone().statement_cache_capacity(MIGRATION_STATEMENTS);
+        let db = self.open(options, &names.migrator, &self.passwords(id).1, &names.database).await?;
         let mut conn = Conn::new(db, MIGRATOR_SETTINGS).await?;
         conn.set_reading(false).await.map_err(|error| errors::host(&error))?;
         Ok(conn)

@@ -192,7 +192,8 @@ async fn write(
     arguments: MySqlArguments,
 ) -> Result<(), SqlError> {
     conn.busy = true;
-    let query = sqlx::query_with(AssertSqlSafe(text.to_owned()), arguments);
+    // Not kept: each block of rows has a text of its own, and the server holds megabytes for it.
+    let query = sqlx::query_with(AssertSqlSafe(text.to_owned()), arguments).persistent(false);
     let result = conn.db.execute(query).await;
     result.map_err(|error| run::answered(&mut conn.busy, &error, &session.names).error)?;
     conn.busy = false;

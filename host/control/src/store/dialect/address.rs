@@ -13,9 +13,9 @@ const POSTGRES: &[&str] = &["sslmode", "sslrootcert", "sslcert", "sslkey", "host
 /// Parameters of a MySQL URL: TLS, and the path of a socket.
 const MYSQL: &[&str] = &["ssl-mode", "ssl-ca", "ssl-cert", "ssl-key", "socket"];
 
-/// Prepared statements of a connection to MySQL: more than the store has. What the driver (sqlx 0.9.0, its issue 4335) sends
-/// after letting go of one waits for 40 ms.
-const STATEMENTS: usize = 300;
+/// Prepared statements of a connection to MySQL: about what the store has. What the driver (sqlx 0.9.0, its issue 4335)
+/// sends after letting go of one waits for 40 ms.
+const STATEMENTS: usize = 200;
 
 /// Where the control database is.
 #[derive(Clone)]

@@ -12,11 +12,17 @@ pub(in crate::store) fn sql(text: &'static str) -> Statement {
     Statement { text: Cow::Borrowed(text), values: Vec::new(), answer: Some(ANSWER) }
 }
 
-/// A statement whose `{}`, which stands after all other placeholders, is a list of so many.
+/// A statement whose `{}`, which stands after all other placeholders, is a list of so many: what follows an `IN`. Lists
+/// have few lengths, so that servers and drivers have few texts to keep; the last value fills them up.
 pub(in crate::store) fn sql_in(text: &'static str, count: usize) -> Statement {
     let first = text.matches('$').count() + 1;
-    let list: Vec<String> = (first..first + count).map(|number| format!("${number}")).collect();
+    let list: Vec<String> = (first..first + places(count)).map(|number| format!("${number}")).collect();
     Statement { text: Cow::Owned(text.replace("{}", &list.join(", "))), ..sql("") }
+}
+
+/// Placeholders of a list of so many values.
+fn places(count: usize) -> usize {
+    count.next_power_of_two()
 }
 
 /// A text and its values.
@@ -102,9 +108,11 @@ impl Statement {
         self
     }
 
-    /// Binds the values of a list.
+    /// Binds the values of the list of a [`sql_in`].
     pub(in crate::store) fn bind_all(mut self, values: &[impl ToString]) -> Self {
-        self.values.extend(values.iter().map(|value| Value::from(value.to_string())));
+        let more = places(values.len()).saturating_sub(values.len());
+        let filling = values.last().into_iter().cycle().take(more);
+        self.values.extend(values.iter().chain(filling).map(|value| Value::from(value.to_string())));
         self
     }
 
