@@ -75,8 +75,8 @@ const ON_MYSQL: &[Section] = &[
     Section { name: "farm:mysql:scaling", run: Farm(farm::scaling::run, Mysql) },
 ];
 
-/// Parts of a part, one engine of all, and faults on MariaDB, where not all are possible. They run where they are named, and with nothing
-/// else.
+/// Parts of a part, one engine of all, and faults on MariaDB, where not all are possible. They run where they are
+/// named, and with nothing else.
 const ALONE: &[Section] = &[
     Section { name: "engines:sqlite", run: Plain(engines::sqlite) },
     Section { name: "engines:postgresql", run: Plain(engines::postgresql) },
