@@ -55,7 +55,7 @@ fn rights(names: &Names) -> String {
 }
 
 /// A text between marks, where backslashes have a meaning.
-fn literal(text: &str) -> String {
+pub(super) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 

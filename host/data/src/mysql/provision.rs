@@ -5,6 +5,7 @@
 //! for migrations; never FILE, PROCESS, TRIGGER, EVENT, routines or temporary tables. Where tenants share a
 //! database, each right is on one table by name: migrations get theirs before a table exists, guests after.
 
+use super::catalogue::literal;
 use super::engine::Engine;
 use super::names::{LEDGER, Names, Place, VERSIONS, quoted, quoted_pattern};
 use super::remove::Table;
@@ -67,8 +68,8 @@ impl Engine {
     async fn check_texts(&self, names: &Names) -> Result<(), SqlError> {
         let query = format!(
             "SELECT CAST(default_character_set_name AS CHAR) FROM information_schema.schemata \
-             WHERE schema_name = '{}'",
-            names.database.replace('\'', "''")
+             WHERE schema_name = {}",
+            literal(&names.database)
         );
         let found = self.server.control.rows(&query).await?;
         match found.first().and_then(|row| row.try_get::<String, _>(0).ok()).as_deref() {

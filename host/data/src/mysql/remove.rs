@@ -3,6 +3,7 @@
 //! Users go first, so that nobody comes back in; then their connections, wherever they came from; then the
 //! tables, the host's own last, so that a removal that was cut off is found and finished.
 
+use super::catalogue::literal;
 use super::engine::Engine;
 use super::names::{LEDGER, Names, Place, VERSIONS, quoted};
 use super::{errors, ledger, versions};
@@ -101,7 +102,7 @@ impl Engine {
     /// that deleted rows left free is not counted by the table, but by its pages.
     pub(crate) async fn usage(&self, id: TenantId) -> Result<u64, SqlError> {
         let names = self.server.names(id);
-        let database = names.database.replace('\'', "''");
+        let database = literal(&names.database);
         let tables = match &names.prefix {
             Some(prefix) => format!("AND table_name LIKE '{}'", pattern(prefix)),
             None => String::new(),
@@ -109,7 +110,7 @@ impl Engine {
         let query = format!(
             "SELECT CAST(coalesce(sum(clustered_index_size + sum_of_other_index_sizes), 0) \
              * @@innodb_page_size AS SIGNED) FROM mysql.innodb_table_stats \
-             WHERE database_name = '{database}' {tables}"
+             WHERE database_name = {database} {tables}"
         );
         let rows = self.server.control.rows(&query).await?;
         Ok(count(rows.first()))
@@ -154,8 +155,8 @@ impl Engine {
 
     async fn has_database(&self, names: &Names) -> Result<bool, SqlError> {
         let query = format!(
-            "SELECT 1 FROM information_schema.schemata WHERE schema_name = '{}'",
-            names.database.replace('\'', "''")
+            "SELECT 1 FROM information_schema.schemata WHERE schema_name = {}",
+            literal(&names.database)
         );
         Ok(!self.server.control.rows(&query).await?.is_empty())
     }
