@@ -63,6 +63,8 @@ pub struct Config {
     pub sql_threads: usize,
     /// Open tenant databases, over all tenants.
     pub open_connections: usize,
+    /// Tenants' SQLite files are locked for the server.
+    pub lock_databases: bool,
     /// Where tenants' databases can be, in the order of their names.
     pub data_servers: Vec<DataServer>,
     /// Where tenants are made where nothing is said.
@@ -148,7 +150,8 @@ impl Default for Config {
             cache_tenant_percent: 25,
             cache_page_bytes: 4 << 20,
             sql_threads: threads.saturating_mul(4),
-            open_connections: 256,
+            open_connections: 1024,
+            lock_databases: true,
             data_servers: vec![DataServer::embedded()],
             default_server: DataServerName::local(),
             key_file: None,
@@ -239,6 +242,7 @@ impl Config {
         reader.take("data", "dir", &mut self.data_dir, |value| reader::text(value).map(PathBuf::from));
         reader.take("data", "sql-threads", &mut self.sql_threads, reader::count);
         reader.take("data", "open-connections", &mut self.open_connections, reader::count);
+        reader.take("data", "lock-databases", &mut self.lock_databases, reader::boolean);
         reader.take("data", "default-server", &mut self.default_server, reader::data_server);
         reader.take("data", "key-file", &mut self.key_file, |value| {
             reader::text(value).map(|path| Some(PathBuf::from(path)))

@@ -4,6 +4,7 @@
 mod command;
 mod config;
 mod demo;
+mod descriptors;
 mod doctor;
 mod farm;
 mod listen;

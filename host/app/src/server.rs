@@ -3,7 +3,7 @@
 use crate::config::{Config, Mode};
 use crate::farm::{self, Ears};
 use crate::measures::{CachePort, Meters};
-use crate::{listen, secrets, shipped};
+use crate::{descriptors, listen, secrets, shipped};
 use anyhow::Context;
 use rowhouse_base::Announce;
 use rowhouse_base::id::ServerId;
@@ -59,6 +59,7 @@ impl Server {
     pub(crate) async fn prepare(config: &Config) -> anyhow::Result<Self> {
         let dir = &config.data_dir;
         let lock = take_folder(dir)?;
+        descriptors::raise();
         // Listening comes early: a taken port should be said before anything is made.
         let listener = listen::listener(config)
             .with_context(|| format!("listen on {}: choose another address with --listen", config.listen))?;
@@ -227,13 +228,22 @@ pub(crate) fn bucket(config: &Config) -> anyhow::Result<Option<BucketSettings>> 
 }
 
 fn open_data(config: &Config, announce: &Arc<dyn Announce>) -> anyhow::Result<Arc<Data>> {
+    let open_connections = descriptors::affordable(config, descriptors::allowed());
+    if open_connections < config.open_connections {
+        tracing::warn!(
+            open_connections,
+            configured = config.open_connections,
+            "too few file descriptors for all tenant databases that may be open: `rowhouse doctor` says more"
+        );
+    }
     Data::new(DataConfig {
         announce: Arc::clone(announce),
         bucket: bucket(config)?,
         servers: config.data_servers.clone(),
         key: secrets::data_key(&config.data_dir, config.key_file.as_deref())?,
         sql_threads: config.sql_threads,
-        open_connections: config.open_connections,
+        open_connections,
+        lock_databases: config.lock_databases,
         ..DataConfig::new(&config.data_dir)
     })
     .context("open the tenants' data")

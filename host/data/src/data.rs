@@ -42,6 +42,9 @@ pub struct DataConfig {
     pub sql_threads: usize,
     /// Open connections of all tenants together; each takes about 100 KB and 3 file descriptors.
     pub open_connections: usize,
+    /// Database files are locked for this process. Not so, other programs may open them at any time, and each opening
+    /// and each statement costs more.
+    pub lock_databases: bool,
     /// Threads for open cursors: also how many can be open at once.
     pub cursor_threads: usize,
     /// Bytes that the embedded engine may allocate in this process.
@@ -78,9 +81,10 @@ impl DataConfig {
             key: DataKey::from_bytes([0; 32]),
             // Statements wait for the disk, so a few more than there are cores.
             sql_threads: 8,
-            open_connections: 256,
+            open_connections: 1024,
+            lock_databases: true,
             cursor_threads: 16,
-            // 256 connections at 2 MB of page cache, and as much again for results being sorted.
+            // 1024 connections with 512 KB of pages each, and as much again for results being sorted.
             heap_limit: 1 << 30,
             migration_time: Duration::from_secs(60),
             // A request may last 15 s.

@@ -28,6 +28,7 @@ mod text;
 mod threads;
 mod transaction;
 mod trespass;
+mod uses;
 mod versions;
 
 pub(crate) use authorizer::is_guest_function;
@@ -41,7 +42,7 @@ pub(crate) use transaction::Transaction;
 use crate::guard::{Guard, Naming};
 use crate::known::Known;
 use crate::{DataConfig, Dialect, SqlError};
-use connection::Conn;
+use connection::{Conn, DbFile, Opening};
 use errors::Failure;
 use rowhouse_base::id::TenantId;
 use rowhouse_tenant::Tenant;
@@ -56,6 +57,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// How long an operator's work waits for a connection, a thread, the writer's turn.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Bytes of pages that a connection keeps: 64 pages at least, and no more than the engine itself would.
+const LEAST_CACHE: u64 = 256 << 10;
+const MOST_CACHE: u64 = 2 << 20;
+
 /// Where the tables of tenants are. Paths are absolute and without symbolic links, because the engine opens
 /// by path and follows none.
 enum Place {
@@ -68,6 +73,7 @@ enum Place {
 /// The embedded engine of this process, for one data server.
 pub(crate) struct Engine {
     place: Place,
+    opening: Opening,
     slots: Arc<Slots>,
     threads: Arc<Threads>,
     /// Of low priority, for tenants that are in the way of others.
@@ -110,6 +116,7 @@ impl Engine {
         guard: Guard,
         known: &Arc<Known>,
     ) -> Result<Arc<Self>, SqlError> {
+        let file = DbFile { path: file, opening: opening(config) };
         connection::prepare_file(&file, shared::TABLES)?;
         Self::at(config, Place::File(Arc::new(Shared::new(file, guard))), known)
     }
@@ -125,6 +132,7 @@ impl Engine {
         let slots = Slots::new(config.open_connections, Arc::clone(&threads), per_tenant, Arc::clone(known));
         Ok(Arc::new(Self {
             place,
+            opening: opening(config),
             slots: Arc::new(slots),
             threads,
             back_threads: Threads::new("sql-back", config.sql_threads, Priority::Low),
@@ -134,9 +142,12 @@ impl Engine {
     }
 
     /// A tenant's file, and who the tenant is in it where it is shared.
-    fn place_of(&self, id: TenantId) -> (PathBuf, Option<Arc<Owner>>) {
+    fn place_of(&self, id: TenantId) -> (DbFile, Option<Arc<Owner>>) {
         match &self.place {
-            Place::Folder(tenants) => (tenants.join(id.to_string()).join(crate::home::DATABASE), None),
+            Place::Folder(tenants) => {
+                let path = tenants.join(id.to_string()).join(crate::home::DATABASE);
+                (DbFile { path, opening: self.opening }, None)
+            }
             Place::File(shared) => (shared.file.clone(), Some(Arc::new(Owner::new(id, shared)))),
         }
     }
@@ -188,6 +199,15 @@ impl Engine {
     }
 }
 
+/// Half of the engine's memory is for pages, shared out to the connections; the other half for results that are being sorted.
+fn opening(config: &DataConfig) -> Opening {
+    let connections = u64::try_from(config.open_connections.max(1)).unwrap_or(u64::MAX);
+    Opening {
+        exclusive: config.lock_databases,
+        cache: (config.heap_limit / 2 / connections).clamp(LEAST_CACHE, MOST_CACHE),
+    }
+}
+
 /// The connection of a checkout, opened where there is none. Blocks.
 fn ready<'a>(
     checkout: &'a mut Checkout,
@@ -197,10 +217,9 @@ fn ready<'a>(
 ) -> Result<&'a mut Conn, Failure> {
     if checkout.conn.is_none() {
         let mut conn = Conn::open(&slot.file, quota, slot.owner.as_ref())?;
-        checkout.count_opened();
         conn.share = share;
         conn.notice = Some(slot.notice.clone());
-        checkout.conn = Some(Box::new(conn));
+        checkout.fill(conn);
     }
     let conn = checkout.conn.as_deref_mut().ok_or(SqlError::Closed)?;
     conn.set_quota(quota)?;

@@ -4,18 +4,12 @@ use super::Finding;
 use crate::config::Config;
 use rowhouse_base::Timestamp;
 use rowhouse_control::types::rfc3339;
-use rowhouse_data::Dialect;
-use std::fs;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 
 /// A server on this machine answers a connection at once.
 const CONNECT: Duration = Duration::from_secs(2);
-/// Descriptors of an open SQLite database: the file, its log, the log's index.
-const PER_FILE: u64 = 3;
-/// Descriptors of the process itself: standard streams, the poller, compiled code, files that guests hold.
-const OWN: u64 = 128;
 /// 2026-01-01T00:00:00Z in microseconds: no server of this kind ran before.
 const OLDEST: Timestamp = Timestamp(1_767_225_600_000_000);
 
@@ -44,48 +38,24 @@ pub(super) async fn address(listen: SocketAddr, server_runs: bool) -> Finding {
 
 /// Whether all connections that are allowed can be open at once.
 pub(super) fn descriptors(config: &Config) -> Finding {
-    let servers: usize = config
-        .data_servers
-        .iter()
-        .filter(|server| server.engine != Dialect::Sqlite)
-        .map(|server| server.connections)
-        .fold(0, usize::saturating_add);
-    let many = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-    let needed = many(config.connections)
-        .saturating_add(many(config.open_connections).saturating_mul(PER_FILE))
-        .saturating_add(many(servers))
-        .saturating_add(config.control_connections.into())
-        .saturating_add(OWN);
-    let text = match fs::read_to_string("/proc/self/limits") {
-        Ok(text) => text,
-        Err(error) => {
-            return Finding::warning(
-                "file descriptors",
-                format!("read the limit: {error}"),
-                "check `ulimit -n`",
-            );
-        }
-    };
-    match open_files(&text) {
-        Some(limit) if limit < needed => Finding::warning(
+    told_descriptors(crate::descriptors::needed(config), crate::descriptors::allowed())
+}
+
+fn told_descriptors(needed: u64, allowed: Option<u64>) -> Finding {
+    match allowed {
+        Some(allowed) if allowed < needed => Finding::warning(
             "file descriptors",
-            format!("{limit} are allowed, {needed} may be needed"),
+            format!("{allowed} are allowed, {needed} may be needed"),
             format!(
-                "raise the limit (`ulimit -n {needed}`, or LimitNOFILE={needed} in systemd), or lower \
+                "raise the limit (`ulimit -Hn {needed}`, or LimitNOFILE={needed} in systemd), or lower \
                  server.connections and data.open-connections"
             ),
         ),
-        Some(limit) => {
-            Finding::good("file descriptors", format!("{limit} are allowed, {needed} may be needed"))
+        Some(allowed) => {
+            Finding::good("file descriptors", format!("{allowed} are allowed, {needed} may be needed"))
         }
         None => Finding::good("file descriptors", format!("no limit, {needed} may be needed")),
     }
-}
-
-/// The soft limit of open files; none where it is unlimited.
-fn open_files(limits: &str) -> Option<u64> {
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-    line.split_whitespace().next()?.parse().ok()
 }
 
 /// Whether the clock can be right.
@@ -133,19 +103,10 @@ mod tests {
     use crate::doctor::State;
 
     #[test]
-    fn the_limit_of_open_files_is_read() {
-        let text = "Limit                     Soft Limit           Hard Limit           Units\n\
-                    Max processes             63428                63428                processes\n\
-                    Max open files            1024                 1048576              files\n";
-        assert_eq!(open_files(text), Some(1024));
-        assert_eq!(
-            open_files("Max open files            unlimited            unlimited            files"),
-            None
-        );
-        let many = Config { connections: usize::MAX, ..Config::default() };
-        assert_eq!(descriptors(&many).state, State::Warning);
-        let few = Config { connections: 1, open_connections: 1, ..Config::default() };
-        assert_eq!(descriptors(&few).state, State::Good);
+    fn too_few_descriptors_are_told() {
+        assert_eq!(told_descriptors(4_096, Some(4_095)).state, State::Warning);
+        assert_eq!(told_descriptors(4_096, Some(4_096)).state, State::Good);
+        assert_eq!(told_descriptors(4_096, None).state, State::Good);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::plan::Plan;
 use super::program::Roots;
 use super::schema;
 use super::shared::{self, Growth, Owner};
+use super::uses::Mark;
 use super::versions;
 use crate::known::{Notice, Told};
 use crate::{ReadLog, SqlError};
@@ -20,7 +21,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, InterruptHandle, OpenFlags};
 use std::collections::{BTreeSet, HashMap};
-use std::path::Path;
+use std::ffi::CStr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -54,6 +56,31 @@ const LIMITS: [(Limit, i32); 12] = [
     (Limit::SQLITE_LIMIT_WORKER_THREADS, 0),
 ];
 
+/// SQLite's module for files on Unix that keeps the index of the log in this process's memory and locks the file for this
+/// process. The usual one has a file for the index, made and removed with each opening, and asks the kernel for a lock with
+/// each statement.
+const EXCLUSIVE: &CStr = c"unix-excl";
+
+/// Attempts to open a file that somebody else has, and the pause between them.
+const ATTEMPTS: u32 = 10;
+const ATTEMPT_PAUSE: Duration = Duration::from_millis(5);
+
+/// A database file and how it is opened.
+#[derive(Clone, Debug)]
+pub(super) struct DbFile {
+    pub(super) path: PathBuf,
+    pub(super) opening: Opening,
+}
+
+/// How files are opened.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Opening {
+    /// Other processes are kept out.
+    pub(super) exclusive: bool,
+    /// Bytes of pages that a connection keeps.
+    pub(super) cache: u64,
+}
+
 /// What is known of statements, by their text.
 pub(super) type Plans = HashMap<Box<str>, Arc<Plan>>;
 
@@ -65,10 +92,12 @@ pub(super) struct Conn {
     /// What is known of the statements in the engine's cache, by their text.
     pub(super) plans: Plans,
     pub(super) interrupt: Arc<InterruptHandle>,
-    /// When it was last given back, in ticks of the pool.
-    pub(super) last_used: u64,
+    /// When it was used; none where it serves no tenant's statements.
+    pub(super) mark: Option<Arc<Mark>>,
     /// Set where something went wrong that may outlast the statement: such a connection is closed.
     pub(super) doubtful: bool,
+    /// Other processes are kept out of the file.
+    exclusive: bool,
     quota: u64,
     /// Whom it serves, where tenants share the file.
     pub(super) owner: Option<Arc<Owner>>,
@@ -94,16 +123,22 @@ pub(super) struct Conn {
 
 impl Conn {
     /// Opens the file, which must exist. Blocks, for 250 ms at most where the file's last connection is
-    /// being closed just now.
-    pub(super) fn open(path: &Path, quota: u64, owner: Option<&Arc<Owner>>) -> Result<Self, SqlError> {
+    /// being closed just now, or another process has it.
+    pub(super) fn open(file: &DbFile, quota: u64, owner: Option<&Arc<Owner>>) -> Result<Self, SqlError> {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            match Self::try_open(path, quota, owner) {
-                Err(Failure::Busy(_)) if attempts < 10 => std::thread::sleep(Duration::from_millis(5)),
+            match Self::try_open(file, quota, owner) {
+                Err(Failure::Busy(_)) if attempts < ATTEMPTS => std::thread::sleep(ATTEMPT_PAUSE),
                 other => {
                     return other.map_err(|failure| {
-                        tracing::warn!(?failure, "a tenant's database could not be opened");
+                        let hint = match failure {
+                            Failure::Busy(_) if file.opening.exclusive => {
+                                "another program has it open: end that, or let others in with data.lock-databases = false"
+                            }
+                            _ => "",
+                        };
+                        tracing::warn!(?failure, hint, "a tenant's database could not be opened");
                         // The engine's text names the file: guests don't get to see that.
                         SqlError::other("the database could not be opened")
                     });
@@ -112,22 +147,26 @@ impl Conn {
         }
     }
 
-    fn try_open(path: &Path, quota: u64, owner: Option<&Arc<Owner>>) -> Result<Self, Failure> {
+    fn try_open(file: &DbFile, quota: u64, owner: Option<&Arc<Owner>>) -> Result<Self, Failure> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_NOFOLLOW
             | OpenFlags::SQLITE_OPEN_EXRESCODE
             | OpenFlags::SQLITE_OPEN_PRIVATE_CACHE;
-        let db =
-            Connection::open_with_flags(path, flags).map_err(|error| SqlError::other(error.to_string()))?;
+        let db = match file.opening.exclusive {
+            true => Connection::open_with_flags_and_vfs(&file.path, flags, EXCLUSIVE),
+            false => Connection::open_with_flags(&file.path, flags),
+        };
+        let db = db.map_err(|error| SqlError::other(error.to_string()))?;
         let mut conn = Self {
             interrupt: Arc::new(db.get_interrupt_handle()),
             db,
             probe: Arc::new(Probe::new(owner.map(|owner| owner.prefix.clone()))),
             budget: Arc::new(Budget::new()),
             plans: HashMap::new(),
-            last_used: 0,
+            mark: None,
             doubtful: false,
+            exclusive: file.opening.exclusive,
             quota: 0,
             owner: owner.cloned(),
             roots: Roots::default(),
@@ -141,19 +180,21 @@ impl Conn {
             share: None,
         };
         conn.probe.set_stance(Stance::Host);
-        conn.harden().map_err(|error| read(&conn, Phase::Run, error))?;
+        conn.harden(file.opening.cache).map_err(|error| read(&conn, Phase::Run, error))?;
         conn.set_quota(quota)?;
         conn.probe.set_stance(Stance::Guest);
         Ok(conn)
     }
 
-    fn harden(&self) -> Result<(), rusqlite::Error> {
+    fn harden(&self, cache: u64) -> Result<(), rusqlite::Error> {
         let db = &self.db;
         db.busy_timeout(BUSY)?;
-        db.execute_batch(
+        let cache_kib = cache >> 10;
+        db.execute_batch(&format!(
             "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;
-             PRAGMA mmap_size = 0; PRAGMA cell_size_check = ON; PRAGMA journal_size_limit = 4194304;",
-        )?;
+             PRAGMA mmap_size = 0; PRAGMA cell_size_check = ON; PRAGMA journal_size_limit = 4194304;
+             PRAGMA cache_size = -{cache_kib};",
+        ))?;
         functions::install(db)?;
         for (config, on) in [
             (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
@@ -323,10 +364,24 @@ impl Conn {
     }
 }
 
+impl Drop for Conn {
+    /// The engine removes the log with the last connection, which is to write its pages into the file. An empty one stays:
+    /// making and removing a file for each opening is a large part of its cost, the larger the more are opened.
+    fn drop(&mut self) {
+        if !self.exclusive {
+            return;
+        }
+        let log = self.db.path().map(|path| format!("{path}-wal"));
+        if log.is_some_and(|log| std::fs::metadata(log).is_ok_and(|log| log.len() == 0)) {
+            let _harmless = self.db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        }
+    }
+}
+
 /// Makes the file ready: write-ahead log, and the host's own tables. Harmless where it is done
 /// already.
-pub(super) fn prepare_file(path: &Path, tables: &str) -> Result<(), SqlError> {
-    let conn = Conn::open(path, u64::MAX, None)?;
+pub(super) fn prepare_file(file: &DbFile, tables: &str) -> Result<(), SqlError> {
+    let conn = Conn::open(file, u64::MAX, None)?;
     conn.as_host(|db| {
         db.execute_batch(&format!("PRAGMA page_size = {PAGE}"))?;
         db.query_row("PRAGMA journal_mode = WAL", [], |_row| Ok(()))?;

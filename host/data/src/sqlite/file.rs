@@ -3,7 +3,7 @@
 //! Emptying puts a new file in the old one's place by renaming, so that after a crash there is one or the
 //! other. Invariant: no log outlives the file that it belongs to; the engine would write it into the next.
 
-use super::connection::{Conn, prepare_file};
+use super::connection::{Conn, DbFile, prepare_file};
 use super::{Engine, versions};
 use crate::SqlError;
 use rowhouse_tenant::Tenant;
@@ -43,7 +43,7 @@ impl Engine {
     }
 }
 
-fn replace(file: &Path) -> Result<(), SqlError> {
+fn replace(DbFile { path: file, opening }: &DbFile) -> Result<(), SqlError> {
     let new = beside(file, ".new");
     let make = || -> io::Result<()> {
         for suffix in ["", "-wal", "-shm"] {
@@ -52,10 +52,10 @@ fn replace(file: &Path) -> Result<(), SqlError> {
         make_file(&new)
     };
     make().map_err(failed("make an empty database"))?;
-    prepare_file(&new, &versions::tables())?;
+    prepare_file(&DbFile { path: new.clone(), opening: *opening }, &versions::tables())?;
     // The log goes into the old file and is removed with it; where the file can't be opened any more the
     // log is of no use.
-    if let Err(error) = fold_log(file) {
+    if let Err(error) = fold_log(&DbFile { path: file.clone(), opening: *opening }) {
         tracing::warn!(%error, "a database to be emptied could not be closed in good order");
     }
     let swap = || -> io::Result<()> {
@@ -70,7 +70,7 @@ fn replace(file: &Path) -> Result<(), SqlError> {
     swap().map_err(failed("replace a database"))
 }
 
-fn fold_log(file: &Path) -> Result<(), SqlError> {
+fn fold_log(file: &DbFile) -> Result<(), SqlError> {
     let conn = Conn::open(file, u64::MAX, None)?;
     conn.as_host(|db| db.query_row("PRAGMA journal_mode = DELETE", [], |_row| Ok(())))
 }

@@ -8,14 +8,13 @@
 //! Invariant: nothing is written for a tenant that the file doesn't know, so a late request makes nothing
 //! anew after a removal.
 
-use super::connection::Conn;
+use super::connection::{Conn, DbFile};
 use super::errors::Failure;
 use crate::guard::{Guard, Prefix};
 use crate::{LimitKind, SqlError};
 use rowhouse_base::id::TenantId;
 use rusqlite::{Connection, OptionalExtension};
 use std::borrow::Cow;
-use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -34,14 +33,14 @@ CREATE TABLE IF NOT EXISTS _rowhouse_versions (
 
 /// A file that tenants share.
 pub(super) struct Shared {
-    pub(super) file: PathBuf,
+    pub(super) file: DbFile,
     /// The one writer's turn. It is fair: whoever asks first is first.
     pub(super) writer: Arc<Semaphore>,
     guard: Guard,
 }
 
 impl Shared {
-    pub(super) fn new(file: PathBuf, guard: Guard) -> Self {
+    pub(super) fn new(file: DbFile, guard: Guard) -> Self {
         Self { file, writer: Arc::new(Semaphore::new(1)), guard }
     }
 }

@@ -2,29 +2,29 @@
 //!
 //! Each tenant has a [`Slot`] with its own fair queues: for connections, for threads, for the one writer.
 //! All open connections share one budget; idle ones stay open until another tenant needs their place,
-//! the coldest first. A connection lives and dies in its tenant's slot, so no other tenant can get it.
+//! the coldest first ([`Uses`]). A connection lives and dies in its tenant's slot, so no other tenant can get it.
 
-use super::connection::Conn;
+use super::connection::{Conn, DbFile};
 use super::shared::Owner;
 use super::threads::Threads;
+use super::uses::{Mark, Uses};
 use crate::known::{Known, Notice};
 use crate::{LimitKind, SqlError};
 use parking_lot::Mutex;
 use rowhouse_base::id::TenantId;
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
-/// Slots that may be kept although nobody uses them, before they are cleared out.
-const SPARE_SLOTS: usize = 1024;
+/// Slots that nobody uses are cleared out once there are more than this.
+const SWEEP_FROM: usize = 1024;
 
 /// One tenant's share of the engine.
 pub(super) struct Slot {
-    pub(super) file: PathBuf,
+    pub(super) file: DbFile,
     /// Who the tenant is in a file that it shares with others.
     pub(super) owner: Option<Arc<Owner>>,
     #[expect(clippy::vec_box, reason = "connections travel between threads; a pointer does so more cheaply")]
@@ -42,15 +42,21 @@ pub(super) struct Slot {
 
 /// All slots, and the budget of open connections.
 pub(super) struct Slots {
-    map: Mutex<HashMap<TenantId, Arc<Slot>>>,
+    map: Mutex<Map>,
     budget: Arc<Semaphore>,
-    /// Openings that wait for a place: while there are any, connections are closed instead of kept.
-    waiting: AtomicUsize,
-    ticks: AtomicU64,
+    uses: Uses,
+    /// Openings that wait for a place and found no idle connection to close for it: while there are any, what
+    /// comes back is closed instead of kept.
+    starved: AtomicUsize,
     opened: AtomicU64,
     threads: Arc<Threads>,
     threads_per_tenant: usize,
     known: Arc<Known>,
+}
+
+struct Map {
+    slots: HashMap<TenantId, Arc<Slot>>,
+    sweep_at: usize,
 }
 
 impl Slots {
@@ -62,10 +68,10 @@ impl Slots {
     ) -> Self {
         Self {
             known,
-            map: Mutex::default(),
+            map: Mutex::new(Map { slots: HashMap::new(), sweep_at: SWEEP_FROM }),
             budget: Arc::new(Semaphore::new(open_connections.max(1))),
-            waiting: AtomicUsize::new(0),
-            ticks: AtomicU64::new(0),
+            uses: Uses::new(),
+            starved: AtomicUsize::new(0),
             opened: AtomicU64::new(0),
             threads,
             threads_per_tenant: threads_per_tenant.max(1),
@@ -77,14 +83,16 @@ impl Slots {
         &self,
         id: TenantId,
         connections: u32,
-        place: impl FnOnce() -> (PathBuf, Option<Arc<Owner>>),
+        place: impl FnOnce() -> (DbFile, Option<Arc<Owner>>),
     ) -> Arc<Slot> {
         let cap = connections.max(1);
         let mut map = self.map.lock();
-        if map.len() > SPARE_SLOTS {
-            map.retain(|_, slot| Arc::strong_count(slot) > 1 || !slot.idle.lock().is_empty());
+        if map.slots.len() >= map.sweep_at {
+            map.slots.retain(|_, slot| Arc::strong_count(slot) > 1 || !slot.idle.lock().is_empty());
+            // Twice what is in use: so a look at all of them comes seldom.
+            map.sweep_at = SWEEP_FROM.max(map.slots.len().saturating_mul(2));
         }
-        let slot = map.entry(id).or_insert_with(|| {
+        let slot = map.slots.entry(id).or_insert_with(|| {
             let (file, owner) = place();
             Arc::new(Slot {
                 file,
@@ -131,45 +139,40 @@ impl Slots {
         if let Ok(share) = Arc::clone(&self.budget).try_acquire_owned() {
             return Ok(share);
         }
-        let _waiting = Waiting::new(&self.waiting);
-        if let Some(coldest) = self.take_coldest() {
+        // Counted before it looks: a connection that comes back after the look must not be kept.
+        let starved = Starved::new(&self.starved);
+        if let Some(coldest) = self.uses.take_coldest() {
+            drop(starved);
             // Closing may write the log back into the file.
             self.threads.run(move || drop(coldest));
+            return self.wait_for_share(until).await;
         }
+        let share = self.wait_for_share(until).await;
+        drop(starved);
+        share
+    }
+
+    async fn wait_for_share(&self, until: Instant) -> Result<OwnedSemaphorePermit, SqlError> {
         match timeout_at(until, Arc::clone(&self.budget).acquire_owned()).await {
             Ok(Ok(share)) => Ok(share),
             Ok(Err(_)) | Err(_) => Err(SqlError::other("too many databases are in use at once")),
         }
     }
 
-    fn take_coldest(&self) -> Option<Box<Conn>> {
-        let map = self.map.lock();
-        let coldest = map
-            .values()
-            .filter_map(|slot| {
-                slot.idle.lock().iter().map(|conn| conn.last_used).min().map(|used| (used, slot))
-            })
-            .min_by_key(|(used, _)| *used)
-            .map(|(_, slot)| slot)?;
-        let mut idle = coldest.idle.lock();
-        let at = idle.iter().enumerate().min_by_key(|(_, conn)| conn.last_used).map(|(at, _)| at)?;
-        Some(idle.swap_remove(at))
-    }
-
     #[cfg(test)]
     pub(super) fn idle_of(&self, id: TenantId) -> usize {
-        self.map.lock().get(&id).map_or(0, |slot| slot.idle.lock().len())
+        self.map.lock().slots.get(&id).map_or(0, |slot| slot.idle.lock().len())
     }
 
     #[cfg(test)]
     pub(super) fn idle(&self) -> usize {
-        self.map.lock().values().map(|slot| slot.idle.lock().len()).sum()
+        self.map.lock().slots.values().map(|slot| slot.idle.lock().len()).sum()
     }
 
     /// Closes a tenant's connections and keeps new ones from being opened through the slots handed out
     /// so far. False where busy ones did not come back in time; then nothing has changed.
     pub(super) async fn close(&self, id: TenantId, wait: Duration) -> bool {
-        let Some(slot) = self.map.lock().get(&id).cloned() else { return true };
+        let Some(slot) = self.map.lock().slots.get(&id).cloned() else { return true };
         slot.closed.store(true, Relaxed);
         let all = slot.cap.load(Relaxed);
         let until = Instant::now() + wait;
@@ -181,7 +184,7 @@ impl Slots {
         self.empty(&slot).await;
         slot.connections.close();
         drop(permits);
-        self.map.lock().remove(&id);
+        self.map.lock().slots.remove(&id);
         true
     }
 
@@ -211,24 +214,32 @@ impl Slots {
 
     /// Closes every idle connection. For the server's end.
     pub(super) fn close_idle(&self) {
-        let idle: Vec<_> =
-            self.map.lock().values().flat_map(|slot| std::mem::take(&mut *slot.idle.lock())).collect();
-        drop(idle);
+        let slots: Vec<_> = self.map.lock().slots.values().cloned().collect();
+        slots.iter().for_each(|slot| drop(std::mem::take(&mut *slot.idle.lock())));
     }
 
     fn give_back(&self, slot: &Slot, mut conn: Box<Conn>) {
-        if slot.closed.load(Relaxed) || self.waiting.load(Relaxed) > 0 {
+        if slot.closed.load(Relaxed) || self.starved.load(Relaxed) > 0 {
             self.threads.run(move || drop(conn));
             return;
         }
         conn.log = None;
         conn.moved.clear();
-        conn.last_used = self.ticks.fetch_add(1, Relaxed);
+        if let Some(mark) = &conn.mark {
+            self.uses.touch(mark);
+        }
         slot.idle.lock().push(conn);
     }
 }
 
 impl Slot {
+    /// The idle connection with this mark, where it is idle.
+    pub(super) fn take_idle(&self, mark: &Arc<Mark>) -> Option<Box<Conn>> {
+        let mut idle = self.idle.lock();
+        let at = idle.iter().position(|conn| conn.mark.as_ref().is_some_and(|own| Arc::ptr_eq(own, mark)))?;
+        Some(idle.swap_remove(at))
+    }
+
     /// A permit of one of the slot's queues, in the order of asking.
     pub(super) async fn permit(
         &self,
@@ -276,16 +287,16 @@ impl Drop for Held {
     }
 }
 
-struct Waiting<'a>(&'a AtomicUsize);
+struct Starved<'a>(&'a AtomicUsize);
 
-impl<'a> Waiting<'a> {
+impl<'a> Starved<'a> {
     fn new(count: &'a AtomicUsize) -> Self {
         count.fetch_add(1, Relaxed);
         Self(count)
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Starved<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Relaxed);
     }
@@ -305,9 +316,11 @@ pub(super) struct Checkout {
 }
 
 impl Checkout {
-    /// Counts a connection that was opened for it.
-    pub(super) fn count_opened(&self) {
+    /// Takes in a connection that was opened for it.
+    pub(super) fn fill(&mut self, mut conn: Conn) {
         self.slots.opened.fetch_add(1, Relaxed);
+        conn.mark = Some(self.slots.uses.enter(&self.slot));
+        self.conn = Some(Box::new(conn));
     }
 }
 
