@@ -345,7 +345,7 @@ impl Engine {
         match self {
             Self::Sqlite(_) => true,
             Self::Postgres(engine) => engine.tenants().await.is_ok(),
-            Self::Mysql(engine) => engine.tenants().await.is_ok(),
+            Self::Mysql(engine) => engine.is_reachable().await,
         }
     }
 

@@ -8,7 +8,8 @@
 //! lets nobody but the user for migrations make a table or a view, by CREATE and by RENAME, and only under a name
 //! that this user was given a right on before. A right outlasts its table and goes with its user. Users that are
 //! made again get rights on what is there no later than on the host's own tables (see [`Engine::provision`]).
-//! Invariant: while both users have rights on the host's tables, no table or view lacks a right of one of them.
+//! Invariant: while both users have rights on the host's tables, no table or view lacks a right of one of them. So
+//! everything but a removal goes by rights; what somebody else made under a tenant's prefix is a removal's matter.
 
 use super::engine::Engine;
 use super::errors;
@@ -34,17 +35,16 @@ pub(super) const VIEWS: &str = "SELECT CAST(table_name AS CHAR), CAST(view_defin
     FROM information_schema.views WHERE table_schema";
 
 /// One question for each of these tables. The question ends before what its schema is compared with.
-pub(super) fn each(names: &Names, question: &str, tables: &[String]) -> String {
-    let database = literal(&names.database);
+pub(super) fn each(schema: &str, question: &str, tables: &[String]) -> String {
     let texts: Vec<String> = tables
         .iter()
-        .map(|table| format!("{question} = {database} AND table_name = {}", literal(table)))
+        .map(|table| format!("{question} = {schema} AND table_name = {}", literal(table)))
         .collect();
     texts.join("; ")
 }
 
 /// The names that the tenant's users have rights on. All of it is compared with the key of a table.
-fn rights(names: &Names) -> String {
+pub(super) fn rights(names: &Names) -> String {
     format!(
         "SELECT CAST(user AS CHAR), CAST(table_name AS CHAR) FROM mysql.tables_priv \
          WHERE host = '%' AND db = {} AND user IN ({}, {})",
@@ -76,7 +76,8 @@ impl Engine {
         if tables.is_empty() {
             return Ok(Vec::new());
         }
-        pairs(&self.server.control.rows(&each(names, question, tables)).await?)
+        let text = each(&literal(&names.database), question, tables);
+        pairs(&self.server.control.rows(&text).await?)
     }
 
     /// All of a tenant's tables and views without the host's own, by their names on the server. Some of the names may
@@ -88,7 +89,7 @@ impl Engine {
         };
         let known = match known {
             Some(known) => known,
-            None => self.tables(names).await?.into_iter().map(|table| table.name).collect(),
+            None => self.tables(names).await?.into_iter().collect(),
         };
         Ok(known.into_iter().filter(|table| names.own(table).is_some()).collect())
     }
@@ -138,11 +139,11 @@ mod tests {
 
     #[test]
     fn each_table_is_asked_for_by_its_name() {
-        let names = Names::of(&Place::Shared("cl'ub".into()), TenantId::new());
+        let names = Names::of(&Place::Shared("club".into()), TenantId::new());
         let tables = [names.physical("a"), names.physical("b")];
         let [a, b] = &tables;
         for question in [THERE, ACTIONS, VIEWS] {
-            let text = each(&names, question, &tables);
+            let text = each("'cl''ub'", question, &tables);
             assert_eq!(
                 text,
                 format!(
@@ -151,7 +152,7 @@ mod tests {
             );
             assert!(!text.contains("LIKE"), "{text}");
         }
-        assert_eq!(each(&names, THERE, &[]), "");
+        assert_eq!(each("DATABASE()", THERE, &[]), "");
     }
 
     #[test]

@@ -70,6 +70,11 @@ impl Engine {
         Session::new(Arc::clone(self), Arc::clone(tenant))
     }
 
+    /// Whether the server answers the host.
+    pub(crate) async fn is_reachable(&self) -> bool {
+        self.server.control.execute("SELECT 1").await.is_ok()
+    }
+
     /// How many connections were opened for tenants.
     pub(crate) fn opened(&self) -> u64 {
         self.server.opened()

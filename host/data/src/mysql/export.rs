@@ -8,7 +8,8 @@ use super::connect::{Conn, Gate};
 use super::engine::Engine;
 use super::names::{Names, quoted};
 use super::session::{Session, in_time};
-use super::{decode, run, shape};
+use super::shape::{self, Shapes};
+use super::{decode, run};
 use crate::pool::Lease;
 use crate::transfer::{ColumnKind, Export, RowBlock, TableShape};
 use crate::{SqlError, Value};
@@ -45,8 +46,9 @@ impl Engine {
             // An export may take as long as it takes.
             session.host(conn, NO_LIMIT).await?;
             session.host(conn, "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await?;
-            let tables = shape::read(conn, &session.names).await?.tables;
-            let mut sequences = shape::counters(conn, &session.names).await?;
+            let known = self.known_tables(&session.names).await?;
+            let Shapes { tables, counters: mut sequences, .. } =
+                shape::read(conn, &session.names, &known).await?;
             sequences.retain(|(_table, highest)| *highest > 0);
             Ok((lease, tables, sequences))
         })

@@ -45,7 +45,8 @@ impl Engine {
             let mode = format!("SET foreign_key_checks = 0, sql_mode = '{SQL_MODE},NO_AUTO_VALUE_ON_ZERO'");
             write(conn, &session, &mode, MySqlArguments::default()).await?;
             session.host(conn, "START TRANSACTION READ WRITE").await?;
-            let shapes = shape::read(conn, &session.names).await?;
+            let known = self.known_tables(&session.names).await?;
+            let shapes = shape::read(conn, &session.names, &known).await?;
             Ok((lease, shapes))
         })
         .await?;
@@ -114,8 +115,7 @@ impl Load {
     /// it is done before the first row, when the transaction holds nothing yet.
     pub(crate) async fn set_sequences(&mut self, sequences: Vec<(String, i64)>) -> Result<(), SqlError> {
         let (session, names) = (&self.session, &self.session.names);
-        let conn = self.lease.conn()?;
-        let counters = shape::counters(conn, names).await?;
+        let counters = &self.shapes.counters;
         let raised: Vec<(String, i64)> = sequences
             .into_iter()
             .filter(|(table, highest)| counters.iter().any(|(name, now)| name == table && now < highest))
@@ -123,6 +123,7 @@ impl Load {
         if raised.is_empty() {
             return Ok(());
         }
+        let conn = self.lease.conn()?;
         session.host(conn, "COMMIT").await?;
         let engine = &session.engine;
         let _turn = engine.migrations.acquire().await.map_err(|_closed| SqlError::Closed)?;

@@ -8,7 +8,6 @@
 use super::catalogue::literal;
 use super::engine::Engine;
 use super::names::{LEDGER, Names, Place, VERSIONS, quoted, quoted_pattern};
-use super::remove::Table;
 use super::{ledger, versions};
 use crate::SqlError;
 use rowhouse_tenant::Tenant;
@@ -46,7 +45,7 @@ impl Engine {
                  ALTER USER {rest} WITH MAX_USER_CONNECTIONS {MOST_CONNECTIONS}"
             ));
         }
-        for grant in guest_grants(&names, found.iter().map(|table| table.name.as_str())) {
+        for grant in guest_grants(&names, found.iter().map(String::as_str)) {
             text.push_str(&format!("; {grant}"));
         }
         // Behind the others: users with rights on the host's tables count as those that have all of theirs.
@@ -56,12 +55,13 @@ impl Engine {
 
     /// What a tenant has that was made before. One without the host's ledger is new: nothing of it is looked for
     /// in a database that may hold the tables of thousands.
-    async fn found(&self, names: &Names) -> Result<Vec<Table>, SqlError> {
+    async fn found(&self, names: &Names) -> Result<Vec<String>, SqlError> {
         let ledger = [names.physical(LEDGER)];
         if names.prefix.is_none() || self.there(names, &ledger).await?.is_empty() {
             return Ok(Vec::new());
         }
-        self.tables(names).await
+        let known = self.known_tables(names).await?;
+        self.there(names, &known).await
     }
 
     /// A shared database may have been there before: one that can't hold every text is refused.

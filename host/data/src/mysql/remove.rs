@@ -2,8 +2,12 @@
 //!
 //! Users go first, so that nobody comes back in; then their connections, wherever they came from; then the
 //! tables, the host's own last, so that a removal that was cut off is found and finished.
+//!
+//! A removal and the look after it list the shared database, once each. The tenant's rights don't tell a table that
+//! somebody else made under its prefix, and are gone with the users; a look at names that are known is no proof that
+//! there are no others. The server lists names without opening a table. InnoDB's lists take as long, without views.
 
-use super::catalogue::literal;
+use super::catalogue::{literal, rights};
 use super::engine::Engine;
 use super::names::{LEDGER, Names, Place, VERSIONS, quoted};
 use super::{errors, ledger, versions};
@@ -28,12 +32,6 @@ pub(crate) struct Removed {
     pub(crate) bytes: u64,
 }
 
-/// A table or a view on the server.
-pub(super) struct Table {
-    pub(super) name: String,
-    view: bool,
-}
-
 impl Engine {
     /// Removes a tenant's database or tables, and its users. Doing it again removes what is left.
     ///
@@ -43,39 +41,40 @@ impl Engine {
             return Err(SqlError::Limit(LimitKind::Connections));
         }
         let names = self.server.names(id);
-        let removed = Removed { objects: self.objects(&names).await?, bytes: self.usage(id).await? };
+        let (users, bytes) = (self.users(&names).await?, self.usage(id).await?);
         let control = &self.server.control;
         let drop = |user| format!("DROP USER IF EXISTS '{user}'@'%'");
         control.execute(&format!("{}; {}", drop(&names.guest), drop(&names.migrator))).await?;
         self.end_connections(&names).await?;
+        // Not before: a migration elsewhere may have made another one until now.
+        let tables = self.tables(&names).await?;
+        let objects = users + self.objects(&names, &tables).await?;
         match self.server.place {
             Place::Own => {
                 control.execute(&format!("DROP DATABASE IF EXISTS {}", quoted(&names.database))).await?;
             }
+            Place::Shared(_) if tables.is_empty() => {}
             Place::Shared(_) => {
-                self.drop_tables(&names).await?;
-                let ledger = names.qualified(&names.physical(LEDGER));
-                if self.has_database(&names).await? {
-                    let versions = names.qualified(&names.physical(VERSIONS));
-                    control.execute(&format!("DROP TABLE IF EXISTS {versions}, {ledger}")).await?;
-                }
+                self.drop_tables(&names, &tables).await?;
+                let own = |table| names.qualified(&names.physical(table));
+                let text = format!("DROP TABLE IF EXISTS {}, {}", own(VERSIONS), own(LEDGER));
+                control.execute(&text).await?;
             }
         }
         self.sizes.forget(id);
-        Ok(removed)
+        Ok(Removed { objects, bytes })
     }
 
     /// How many databases, users, tables and rights of a tenant are there.
     pub(crate) async fn rescan(&self, id: TenantId) -> Result<u64, SqlError> {
         let names = self.server.names(id);
-        let (guest, migrator) = (&names.guest, &names.migrator);
-        let users = format!("User IN ('{guest}', '{migrator}')");
-        let query = format!(
-            "SELECT CAST((SELECT count(*) FROM mysql.db WHERE {users}) \
-             + (SELECT count(*) FROM mysql.tables_priv WHERE {users}) AS SIGNED)"
-        );
-        let rights = self.server.control.rows(&query).await?;
-        Ok(self.objects(&names).await? + count(rights.first()))
+        let control = &self.server.control;
+        let databases =
+            format!("SELECT count(*) FROM mysql.db WHERE User IN ('{}', '{}')", names.guest, names.migrator);
+        let rights =
+            total(&control.rows(&rights(&names)).await?) + count(control.rows(&databases).await?.first());
+        let tables = self.tables(&names).await?;
+        Ok(rights + self.users(&names).await? + self.objects(&names, &tables).await?)
     }
 
     /// Ids of all tenants that have something here, complete or not.
@@ -123,7 +122,8 @@ impl Engine {
         }
         let names = self.names(tenant);
         self.end_connections(&names).await?;
-        self.drop_tables(&names).await?;
+        let tables = self.known_tables(&names).await?;
+        self.drop_tables(&names, &tables).await?;
         let ledger = names.qualified(&names.physical(LEDGER));
         // The counts begin anew, higher than they ever were. Rights are on names and outlast it.
         let counts = names.qualified(&names.physical(VERSIONS));
@@ -136,21 +136,14 @@ impl Engine {
     }
 
     /// A tenant's tables and views, the host's own among them. Reads the names of every table in the database.
-    pub(super) async fn tables(&self, names: &Names) -> Result<Vec<Table>, SqlError> {
+    pub(super) async fn tables(&self, names: &Names) -> Result<Vec<String>, SqlError> {
         if !self.has_database(names).await? {
             return Ok(Vec::new());
         }
-        // Unlike a look into information_schema this asks for no other table's file.
+        // Unlike SHOW FULL TABLES and a look into information_schema this opens no table's file.
         let like = names.prefix.as_ref().map_or_else(|| "%".to_owned(), pattern);
-        let query = format!("SHOW FULL TABLES FROM {} LIKE '{like}'", quoted(&names.database));
-        let rows = self.server.control.rows(&query).await?;
-        Ok(rows
-            .iter()
-            .map(|row| Table {
-                name: name(row),
-                view: row.try_get::<String, _>(1).is_ok_and(|kind| kind.contains("VIEW")),
-            })
-            .collect())
+        let query = format!("SHOW TABLES FROM {} LIKE '{like}'", quoted(&names.database));
+        Ok(self.server.control.rows(&query).await?.iter().map(name).collect())
     }
 
     async fn has_database(&self, names: &Names) -> Result<bool, SqlError> {
@@ -161,16 +154,22 @@ impl Engine {
         Ok(!self.server.control.rows(&query).await?.is_empty())
     }
 
-    /// Drops all tables and views but the host's.
-    async fn drop_tables(&self, names: &Names) -> Result<(), SqlError> {
-        let tables = self.tables(names).await?;
-        let mut text = "SET foreign_key_checks = 0".to_owned();
-        for table in tables.iter().filter(|table| names.own(&table.name).is_some()) {
-            let kind = if table.view { "VIEW" } else { "TABLE" };
-            text.push_str(&format!("; DROP {kind} IF EXISTS {}", names.qualified(&table.name)));
+    /// Drops these tables and views but the host's. Some may be gone.
+    async fn drop_tables(&self, names: &Names, tables: &[String]) -> Result<(), SqlError> {
+        let own = tables.iter().filter(|table| names.own(table).is_some());
+        let list: Vec<String> = own.map(|table| names.qualified(table)).collect();
+        if list.is_empty() {
+            return Ok(());
         }
-        text.push_str("; SET foreign_key_checks = 1");
-        self.server.control.execute(&text).await
+        let list = list.join(", ");
+        // The first passes over views. The second would not pass over tables everywhere, but they are gone.
+        self.server
+            .control
+            .execute(&format!(
+                "SET foreign_key_checks = 0; DROP TABLE IF EXISTS {list}; DROP VIEW IF EXISTS {list}; \
+                 SET foreign_key_checks = 1"
+            ))
+            .await
     }
 
     /// Ends the connections of the tenant's users, other servers' ones included.
@@ -185,15 +184,19 @@ impl Engine {
         Ok(())
     }
 
-    async fn objects(&self, names: &Names) -> Result<u64, SqlError> {
+    /// How many of the tenant's users are there. None of ours is at another host.
+    async fn users(&self, names: &Names) -> Result<u64, SqlError> {
         let query = format!(
-            "SELECT count(*) FROM mysql.user WHERE User IN ('{}', '{}')",
+            "SELECT count(*) FROM mysql.user WHERE Host = '%' AND User IN ('{}', '{}')",
             names.guest, names.migrator
         );
-        let users = count(self.server.control.rows(&query).await?.first());
-        let tables = u64::try_from(self.tables(names).await?.len()).unwrap_or(u64::MAX);
+        Ok(count(self.server.control.rows(&query).await?.first()))
+    }
+
+    /// These tables, and a database of the tenant's own.
+    async fn objects(&self, names: &Names, tables: &[String]) -> Result<u64, SqlError> {
         let own = names.prefix.is_none() && self.has_database(names).await?;
-        Ok(users + tables + u64::from(own))
+        Ok(total(tables) + u64::from(own))
     }
 }
 
@@ -211,4 +214,8 @@ fn name(row: &MySqlRow) -> String {
 
 fn count(row: Option<&MySqlRow>) -> u64 {
     row.and_then(|row| row.try_get::<i64, _>(0).ok()).and_then(|count| u64::try_from(count).ok()).unwrap_or(0)
+}
+
+fn total<T>(found: &[T]) -> u64 {
+    u64::try_from(found.len()).unwrap_or(u64::MAX)
 }

@@ -1,11 +1,12 @@
 //! The shapes of a tenant's tables, as the server's own catalogue tells them to the tenant's user.
 //!
 //! It tells a user no more than it has rights on; names of other tenants are left out here once more.
-//! Generated columns, views and the host's tables are not among them.
+//! Generated columns, views and the host's tables are not among them. Each table is asked for by its name (see
+//! [`super::catalogue`]); who calls knows the names.
 
 use super::connect::Conn;
 use super::names::Names;
-use super::run;
+use super::{catalogue, errors, run};
 use crate::SqlError;
 use crate::transfer::{ColumnKind, ColumnShape, TableShape};
 use sqlx::mysql::MySqlRow;
@@ -27,39 +28,34 @@ pub(super) struct Shapes {
     /// Referenced ones first, as far as there is no circle.
     pub(super) tables: Vec<TableShape>,
     pub(super) foreign: Vec<Foreign>,
+    /// Tables that number their keys, with the highest one that was given out, which may be 0.
+    pub(super) counters: Vec<(String, i64)>,
 }
 
-const COLUMNS: &str = "SELECT CAST(c.table_name AS CHAR), CAST(c.column_name AS CHAR), \
-    CAST(c.data_type AS CHAR), CAST(c.column_type AS CHAR), coalesce(c.generation_expression, '') <> '' \
-    FROM information_schema.columns c JOIN information_schema.tables t \
-    ON t.table_schema = c.table_schema AND t.table_name = c.table_name \
-    WHERE c.table_schema = DATABASE() AND t.table_schema = DATABASE() AND t.table_type = 'BASE TABLE' \
-    ORDER BY c.table_name, c.ordinal_position";
+/// Tables that are no views, with the highest key that each gave out; none where it doesn't number them.
+pub(super) const TABLES: &str = "SELECT CAST(table_name AS CHAR), CAST(auto_increment - 1 AS SIGNED) \
+    FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND table_schema";
 
-const KEYS: &str = "SELECT CAST(table_name AS CHAR), CAST(constraint_name AS CHAR), \
-    CAST(column_name AS CHAR), CAST(referenced_table_name AS CHAR), CAST(referenced_column_name AS CHAR) \
-    FROM information_schema.key_column_usage WHERE table_schema = DATABASE() \
-    AND (constraint_name = 'PRIMARY' OR referenced_table_name IS NOT NULL) \
-    ORDER BY table_name, constraint_name, ordinal_position";
+/// Columns, with their place at the end.
+pub(super) const COLUMNS: &str = "SELECT CAST(table_name AS CHAR), CAST(column_name AS CHAR), \
+    CAST(data_type AS CHAR), CAST(column_type AS CHAR), coalesce(generation_expression, '') <> '', \
+    CAST(ordinal_position AS SIGNED) FROM information_schema.columns WHERE table_schema";
 
-const COUNTERS: &str = "SELECT CAST(table_name AS CHAR), CAST(auto_increment - 1 AS SIGNED) \
-    FROM information_schema.tables WHERE table_schema = DATABASE() AND auto_increment IS NOT NULL \
-    ORDER BY table_name";
+/// Columns of primary and foreign keys, with their place at the end.
+pub(super) const KEYS: &str = "SELECT CAST(table_name AS CHAR), CAST(constraint_name AS CHAR), \
+    CAST(column_name AS CHAR), CAST(referenced_table_name AS CHAR), CAST(referenced_column_name AS CHAR), \
+    CAST(ordinal_position AS SIGNED) FROM information_schema.key_column_usage \
+    WHERE (constraint_name = 'PRIMARY' OR referenced_table_name IS NOT NULL) AND table_schema";
 
-/// Tables that number their keys, with the highest one that was given out, which may be 0.
-pub(super) async fn counters(conn: &mut Conn, names: &Names) -> Result<Vec<(String, i64)>, SqlError> {
-    let mut counters = Vec::new();
-    for row in ask(conn, names, COUNTERS).await? {
-        let (physical, highest) = (text(&row, 0), row.try_get::<i64, _>(1).unwrap_or(i64::MAX));
-        counters.extend(names.own(&physical).map(|own| (own.to_owned(), highest)));
-    }
-    Ok(counters)
-}
-
-/// Reads the shapes on a connection of the tenant's.
-pub(super) async fn read(conn: &mut Conn, names: &Names) -> Result<Shapes, SqlError> {
-    let columns = ask(conn, names, COLUMNS).await?;
-    let keys = ask(conn, names, KEYS).await?;
+/// Reads the shapes on a connection of the tenant's. `known` are names on the server, of views and of what is gone
+/// as well.
+pub(super) async fn read(conn: &mut Conn, names: &Names, known: &[String]) -> Result<Shapes, SqlError> {
+    let found = ask_each(conn, names, TABLES, known).await?;
+    let there: Vec<String> = found.iter().map(|row| text(row, 0)).collect();
+    let mut columns = ask_each(conn, names, COLUMNS, &there).await?;
+    let mut keys = ask_each(conn, names, KEYS, &there).await?;
+    columns.sort_by_cached_key(|row| (text(row, 0), place(row)));
+    keys.sort_by_cached_key(|row| (text(row, 0), text(row, 1), place(row)));
     let version = ask(conn, names, "SELECT CAST(VERSION() AS CHAR)").await?;
     let maria = version.first().is_some_and(|row| text(row, 0).contains("MariaDB"));
     let mut tables = BTreeMap::new();
@@ -83,7 +79,18 @@ pub(super) async fn read(conn: &mut Conn, names: &Names) -> Result<Shapes, SqlEr
         find_json(conn, names, &columns, &mut tables).await?;
     }
     let foreign = add_keys(&mut tables, &keys, names);
-    Ok(Shapes { tables: in_order(tables.into_values().collect()), foreign })
+    let tables = in_order(tables.into_values().collect());
+    Ok(Shapes { tables, foreign, counters: counters(&found, names)? })
+}
+
+fn counters(found: &[MySqlRow], names: &Names) -> Result<Vec<(String, i64)>, SqlError> {
+    let mut counters = Vec::new();
+    for row in found {
+        let highest = row.try_get::<Option<i64>, _>(1).map_err(|error| errors::host(&error))?;
+        let physical = text(row, 0);
+        counters.extend(names.own(&physical).map(str::to_owned).zip(highest));
+    }
+    Ok(counters)
 }
 
 /// Notes primary keys and references; gives back the foreign keys.
@@ -165,12 +172,31 @@ fn in_order(mut left: Vec<TableShape>) -> Vec<TableShape> {
     ordered
 }
 
+/// One of the questions above for each of these tables, whose names need no escapes in any mode of a session.
+async fn ask_each(
+    conn: &mut Conn,
+    names: &Names,
+    question: &str,
+    tables: &[String],
+) -> Result<Vec<MySqlRow>, SqlError> {
+    match tables {
+        [] => Ok(Vec::new()),
+        tables => ask(conn, names, &catalogue::each("DATABASE()", question, tables)).await,
+    }
+}
+
+/// Runs statements of the host's own and gives the rows of all of them.
 async fn ask(conn: &mut Conn, names: &Names, query: &str) -> Result<Vec<MySqlRow>, SqlError> {
     conn.busy = true;
-    let rows = conn.db.fetch_all(sqlx::query(AssertSqlSafe(query.to_owned()))).await;
+    let rows = conn.db.fetch_all(sqlx::raw_sql(AssertSqlSafe(query.to_owned()))).await;
     let rows = rows.map_err(|error| run::answered(&mut conn.busy, &error, names).error)?;
     conn.busy = false;
     Ok(rows)
+}
+
+/// The last of what a column's row tells.
+fn place(row: &MySqlRow) -> i64 {
+    row.try_get(5).unwrap_or_default()
 }
 
 fn text(row: &MySqlRow, index: usize) -> String {

@@ -1,7 +1,10 @@
 //! Looks into the server's catalogue: none is missed, and none opens another tenant's tables.
 
-use super::super::catalogue::{ACTIONS, THERE, VIEWS, each};
+use super::super::catalogue::{ACTIONS, THERE, VIEWS, each, literal};
+use super::super::shape::{COLUMNS, KEYS, TABLES};
 use super::*;
+use crate::transfer::{Export, Import};
+use sqlx::Executor;
 use std::collections::BTreeSet;
 
 /// What is there without the host's own, and what the host takes to be there. By the guest's names.
@@ -10,7 +13,7 @@ async fn there_and_known(room: &Room, site: &Site) -> (BTreeSet<String>, BTreeSe
     let there = room.engine.tables(names).await.unwrap();
     let known = room.engine.known_tables(names).await.unwrap();
     (
-        there.iter().filter_map(|table| names.own(&table.name)).map(str::to_owned).collect(),
+        there.iter().filter_map(|table| names.own(table)).map(str::to_owned).collect(),
         known.iter().filter_map(|table| names.own(table)).map(str::to_owned).collect(),
     )
 }
@@ -60,18 +63,32 @@ async fn a_look_opens_one_table() {
     let room = Room::new(Isolation::Prefix).await;
     let site = room.with_articles(1, |_| {}).await;
     let names = &site.session.names;
-    for question in [THERE, ACTIONS, VIEWS] {
-        let text = format!("EXPLAIN {}", each(names, question, &[names.physical("article")]));
-        let rows = room.engine.server.control.rows(&text).await.unwrap();
-        let way: Vec<u8> = rows[0].try_get_unchecked("Extra").unwrap();
-        let way = String::from_utf8_lossy(&way);
-        assert!(way.contains("Scanned 0 databases"), "{text}: {way}");
+    let tables = [names.physical("article")];
+    let until = tokio::time::Instant::now() + LONG;
+    let mut lease = site.session.lease(until, true).await.unwrap();
+    let db = &mut lease.conn().unwrap().db;
+    for schema in [literal(&names.database), "DATABASE()".to_owned()] {
+        for question in [THERE, ACTIONS, VIEWS, TABLES, COLUMNS, KEYS] {
+            let text = format!("EXPLAIN {}", each(&schema, question, &tables));
+            let rows = db.fetch_all(sqlx::raw_sql(sqlx::AssertSqlSafe(text.clone()))).await.unwrap();
+            let way: Vec<u8> = rows[0].try_get_unchecked("Extra").unwrap();
+            let way = String::from_utf8_lossy(&way);
+            assert!(way.contains("Scanned 0 databases"), "{text}: {way}");
+        }
     }
 }
 
-/// The host's connection counts its own statements.
+/// How often the host has asked for a list of tables. Its connection counts its own statements.
+async fn lists(room: &Room) -> i64 {
+    room.ask(
+        "SELECT CAST(variable_value AS SIGNED) FROM information_schema.session_status \
+         WHERE variable_name = 'COM_SHOW_TABLES'",
+    )
+    .await
+}
+
 #[tokio::test]
-async fn a_tenant_is_made_without_a_list_of_tables() {
+async fn only_a_removal_lists_tables() {
     let room = Room::new(Isolation::Prefix).await;
     let site = room.with_articles(1, |_| {}).await;
     let view = migration(2, &["CREATE VIEW titles AS SELECT title FROM article"]);
@@ -79,8 +96,15 @@ async fn a_tenant_is_made_without_a_list_of_tables() {
     // The commit looks for what is linked with the table.
     site.session.execute(INSERT, vec![text("new")]).await.unwrap();
     assert_eq!(site.query("SELECT title FROM titles", vec![]).await.unwrap().rows.len(), 2);
-    let counted =
-        room.engine.server.control.rows("SHOW SESSION STATUS LIKE 'Com_show_tables'").await.unwrap();
-    let count: Vec<u8> = counted[0].try_get_unchecked(1).unwrap();
-    assert_eq!(count, b"0");
+    room.engine.provision(&site.tenant).await.unwrap();
+    assert_eq!(room.engine.export(&site.tenant).await.unwrap().tables().len(), 1);
+    assert_eq!(room.engine.import(&site.tenant).await.unwrap().tables().len(), 1);
+    assert!(room.engine.usage(site.tenant.id).await.unwrap() > 0);
+    assert!(room.engine.is_reachable().await);
+    room.engine.reset(&site.tenant).await.unwrap();
+    assert_eq!(lists(&room).await, 0);
+    room.engine.remove(site.tenant.id, LONG).await.unwrap();
+    assert_eq!(lists(&room).await, 1);
+    assert_eq!(room.engine.rescan(site.tenant.id).await.unwrap(), 0);
+    assert_eq!(lists(&room).await, 2);
 }

@@ -14,9 +14,11 @@ async fn made_twice_and_removed_twice() {
         assert!(room.engine.usage(id).await.unwrap() >= 16_384);
         let found = room.engine.tenants().await.unwrap();
         assert!(found.contains(&id) && found.contains(&other.tenant.id), "{found:?}");
+        let before = room.engine.rescan(id).await.unwrap();
         let gone = room.engine.remove(id, LONG).await.unwrap();
         // Two users, the host's two tables and the tenant's, and a database of its own.
         assert_eq!(gone.objects, if isolation == Isolation::Database { 6 } else { 5 });
+        assert!(before > gone.objects, "{before}: rights count as well");
         assert!(gone.bytes >= 16_384, "{gone:?}");
         assert_eq!(room.engine.rescan(id).await.unwrap(), 0);
         assert_eq!(room.engine.remove(id, LONG).await.unwrap(), removed(0, 0));
@@ -102,6 +104,48 @@ async fn reset_leaves_an_empty_database() {
         assert!(site.query("SELECT title FROM article", vec![]).await.is_err());
         site.migrate(&[migration(1, &[ARTICLE])]).await.unwrap();
         assert!(site.titles().await.is_empty());
+        assert_eq!(other.titles().await.len(), 1);
+    }
+}
+
+/// The host dies after a migration has made a table and before guests get a right on it; another was never made.
+#[tokio::test]
+async fn a_reset_takes_what_a_cut_migration_left() {
+    for isolation in BOTH {
+        let room = Room::new(isolation).await;
+        let site = room.with_articles(1, |_| {}).await;
+        let names = &site.session.names;
+        room.engine.grant_migrator(names, &["half".to_owned(), "never".to_owned()]).await.unwrap();
+        let made = format!("CREATE TABLE {} (id INT)", names.qualified(&names.physical("half")));
+        room.engine.server.control.execute(&made).await.unwrap();
+        room.engine.reset(&site.tenant).await.unwrap();
+        let left = room.engine.tables(names).await.unwrap();
+        assert_eq!(left.len(), 2, "{isolation}: the host's own and no other: {left:?}");
+    }
+}
+
+/// The users are gone and tables are left, or somebody else made some: no right leads to them.
+#[tokio::test]
+async fn what_nobody_has_a_right_on_is_found_and_removed() {
+    for isolation in BOTH {
+        let room = Room::new(isolation).await;
+        let site = room.with_articles(1, |_| {}).await;
+        let other = room.with_articles(1, |_| {}).await;
+        let (id, names) = (site.tenant.id, &site.session.names);
+        let control = &room.engine.server.control;
+        let [table, view] = ["foreign", "seen"].map(|own| names.qualified(&names.physical(own)));
+        let made = format!("CREATE TABLE {table} (id INT); CREATE VIEW {view} AS SELECT id FROM {table}");
+        control.execute(&made).await.unwrap();
+        // Two users, the host's two tables, the tenant's and these two, and a database of its own.
+        let gone = room.engine.remove(id, LONG).await.unwrap();
+        assert_eq!(gone.objects, if isolation == Isolation::Database { 8 } else { 7 });
+        assert_eq!(room.engine.rescan(id).await.unwrap(), 0);
+        if isolation == Isolation::Prefix {
+            control.execute(&made).await.unwrap();
+            assert_eq!(room.engine.rescan(id).await.unwrap(), 2);
+            assert_eq!(room.engine.remove(id, LONG).await.unwrap().objects, 2);
+            assert_eq!(room.engine.rescan(id).await.unwrap(), 0);
+        }
         assert_eq!(other.titles().await.len(), 1);
     }
 }
