@@ -57,8 +57,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// How long an operator's work waits for a connection, a thread, the writer's turn.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Bytes of pages that a connection keeps: 64 pages at least, and no more than the engine itself would.
-const LEAST_CACHE: u64 = 256 << 10;
+/// Bytes of pages that a connection keeps: 16 pages at least, and no more than the engine itself would.
+const LEAST_CACHE: u64 = 64 << 10;
 const MOST_CACHE: u64 = 2 << 20;
 
 /// Where the tables of tenants are. Paths are absolute and without symbolic links, because the engine opens
