@@ -8,6 +8,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const PER_FILE: u64 = 3;
 /// Descriptors of the process itself: standard streams, the poller, compiled code, files that guests hold.
 const OWN: u64 = 128;
+
 /// How many the process may raise its limit to; none where there is no limit.
 pub(crate) fn allowed() -> Option<u64> {
     getrlimit(Resource::Nofile).maximum

@@ -134,25 +134,21 @@ impl Slots {
         self.opened.load(Relaxed)
     }
 
-    /// A share of the budget of open connections. Makes room by closing the coldest idle one.
+    /// A share of the budget of open connections: a free one, else that of the coldest idle connection, which is closed on
+    /// a thread meanwhile, else the first that comes back.
     pub(super) async fn share(&self, until: Instant) -> Result<OwnedSemaphorePermit, SqlError> {
         if let Ok(share) = Arc::clone(&self.budget).try_acquire_owned() {
             return Ok(share);
         }
         // Counted before it looks: a connection that comes back after the look must not be kept.
-        let starved = Starved::new(&self.starved);
-        if let Some(coldest) = self.uses.take_coldest() {
-            drop(starved);
-            // Closing may write the log back into the file.
+        let _starved = Starved::new(&self.starved);
+        if let Some(mut coldest) = self.uses.take_coldest()
+            && let Some(share) = coldest.share.take()
+        {
+            // Handed over, not let go of: another opening could be faster. Closing may write the log back into the file.
             self.threads.run(move || drop(coldest));
-            return self.wait_for_share(until).await;
+            return Ok(share);
         }
-        let share = self.wait_for_share(until).await;
-        drop(starved);
-        share
-    }
-
-    async fn wait_for_share(&self, until: Instant) -> Result<OwnedSemaphorePermit, SqlError> {
         match timeout_at(until, Arc::clone(&self.budget).acquire_owned()).await {
             Ok(Ok(share)) => Ok(share),
             Ok(Err(_)) | Err(_) => Err(SqlError::other("too many databases are in use at once")),
