@@ -12,6 +12,7 @@ mod exchange;
 mod exits;
 mod gate;
 
+use crate::invoke::{PIECE, PIECES};
 use allowance::Allowance;
 pub(crate) use exits::Exits;
 use rowhouse_tenant::Tenant;
@@ -67,13 +68,16 @@ impl WasiHttpHooks for Outgoing {
         })
     }
 
+    fn p2_outgoing_body_buffer_chunks(&mut self) -> usize {
+        PIECES
+    }
+
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {
-        // The guest's writes are copied into the host; the default of 1 MiB lets a slow visitor hold that much.
-        64 << 10
+        PIECE
     }
 
     fn p3_outgoing_body_chunk_size(&mut self) -> usize {
-        64 << 10
+        PIECE
     }
 }
 

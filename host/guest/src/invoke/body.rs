@@ -9,7 +9,9 @@ use http_body_util::combinators::UnsyncBoxBody;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+use tokio::time::{Sleep, sleep};
 use wasmtime_wasi_http::WasiBody;
 
 /// Why a body ended early.
@@ -101,11 +103,66 @@ pub enum ResponseBody {
 /// See [`ResponseBody::Streaming`].
 pub struct Streaming {
     pub(crate) ready: VecDeque<Bytes>,
-    pub(crate) rest: WasiBody,
+    pub(crate) rest: Paced,
     pub(crate) left: u64,
     pub(crate) limit: u64,
     /// None where nothing is to be done before the end.
     pub(crate) ending: Option<Box<Ending>>,
+}
+
+/// For how long pieces are gathered after some were sent. Each piece sent is a wake-up of its connection and a packet, and a
+/// guest writes tens of thousands a second.
+const GATHERING: Duration = Duration::from_millis(1);
+
+/// A body as its guest writes it: a piece that comes after a pause is sent at once, those that come close after one another
+/// together. What is gathered waits where the guest puts it, which holds [`PIECES`] of them.
+///
+/// [`PIECES`]: crate::invoke::PIECES
+pub(crate) struct Paced {
+    body: WasiBody,
+    pace: Pace,
+}
+
+enum Pace {
+    /// For the next piece.
+    Waiting,
+    /// Everything that is there.
+    Sending,
+    /// What comes until then.
+    Gathering(Pin<Box<Sleep>>),
+}
+
+impl Paced {
+    pub(crate) fn new(body: WasiBody) -> Self {
+        Self { body, pace: Pace::Waiting }
+    }
+
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, wasmtime_wasi_http::Error>>> {
+        loop {
+            match &mut self.pace {
+                Pace::Waiting => {
+                    let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+                    self.pace = Pace::Sending;
+                    return Poll::Ready(frame);
+                }
+                Pace::Sending => {
+                    // Not to be woken by the next piece, but by the clock.
+                    let mut unheard = Context::from_waker(Waker::noop());
+                    match Pin::new(&mut self.body).poll_frame(&mut unheard) {
+                        Poll::Ready(frame) => return Poll::Ready(frame),
+                        Poll::Pending => self.pace = Pace::Gathering(Box::pin(sleep(GATHERING))),
+                    }
+                }
+                Pace::Gathering(until) => {
+                    ready!(until.as_mut().poll(cx));
+                    self.pace = Pace::Waiting;
+                }
+            }
+        }
+    }
 }
 
 type Next = Option<Result<Frame<Bytes>, BodyError>>;
@@ -204,7 +261,7 @@ impl Streaming {
         if let Some(bytes) = self.ready.pop_front() {
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
-        match ready!(Pin::new(&mut self.rest).poll_frame(cx)) {
+        match ready!(self.rest.poll(cx)) {
             None => Poll::Ready(None),
             Some(Err(error)) => Poll::Ready(Some(Err(BodyError::Guest(error.to_string())))),
             Some(Ok(frame)) => {
@@ -228,7 +285,11 @@ impl Streaming {
 mod tests {
     use super::*;
     use http::HeaderValue;
-    use http_body_util::{BodyExt as _, Empty};
+    use http_body_util::{BodyExt as _, Empty, StreamBody};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::task::Wake;
+    use tokio::sync::mpsc;
 
     /// What a visitor gets of `one`, `two` and trailers, and whether it breaks off.
     async fn read(head: &HeaderMap, trailers: bool, lost: Option<&str>) -> (String, bool) {
@@ -240,7 +301,7 @@ mod tests {
         };
         let mut body = ResponseBody::Streaming(Streaming {
             ready: [Bytes::from_static(b"one"), Bytes::from_static(b"two")].into(),
-            rest,
+            rest: Paced::new(rest),
             left: 100,
             limit: 100,
             ending: Some(Box::new(Ending::new(Outcome::ended(lost), head))),
@@ -271,5 +332,42 @@ mod tests {
         assert_eq!(read(&open, true, lost).await, ("onetwo".into(), true));
         // The last piece would make it whole.
         assert_eq!(read(&told, false, lost).await, ("one".into(), true));
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicU32);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn pieces_that_come_close_after_one_another_wake_their_reader_once() {
+        let (write, mut read) = mpsc::unbounded_channel();
+        let pieces = futures_util::stream::poll_fn(move |cx| read.poll_recv(cx));
+        let mut paced = Paced::new(StreamBody::new(pieces).boxed_unsync());
+        let send = |byte: u8| write.send(Ok(Frame::data(Bytes::from(vec![byte])))).unwrap();
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut reader = Context::from_waker(&waker);
+
+        assert!(paced.poll(&mut reader).is_pending());
+        send(0);
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1, "the first after a pause is heard");
+        assert!(paced.poll(&mut reader).is_ready());
+        assert!(paced.poll(&mut reader).is_pending());
+        (1..=100).for_each(send);
+        // The clock of this runtime stands until the test waits for something.
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1, "those after it are not");
+        drop(write);
+        let mut last = 0;
+        while let Some(frame) = std::future::poll_fn(|cx| paced.poll(cx)).await {
+            let piece = frame.unwrap().into_data().unwrap();
+            assert_eq!(piece[..], [last + 1]);
+            last += 1;
+        }
+        assert_eq!(last, 100);
     }
 }

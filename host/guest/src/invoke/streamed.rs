@@ -19,7 +19,7 @@ use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 use wasmtime_wasi_http::WasiBody;
 
-use super::body::{Ending, Streaming};
+use super::body::{Ending, Paced, Streaming};
 
 /// Bodies up to this size are gathered; larger ones are streamed from here on.
 const GATHER: usize = 256 << 10;
@@ -219,7 +219,7 @@ impl Gathering {
                     ending = outcome.map(|outcome| Box::new(Ending::new(outcome, &parts.headers)));
                     go_on(guest, whose);
                 }
-                let (ready, limit) = (self.pieces, limits.response_bytes);
+                let (ready, rest, limit) = (self.pieces, Paced::new(rest), limits.response_bytes);
                 let streaming = Streaming { ready, rest, left, limit, ending };
                 Ok((http::Response::from_parts(parts, ResponseBody::Streaming(streaming)), None))
             }

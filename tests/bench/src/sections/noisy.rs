@@ -1,4 +1,6 @@
 //! A quiet tenant's latency beside each attack, compared with its latency alone.
+//!
+//! `ROWHOUSE_BENCH_ATTACKS` names the paths of some of them, with commas between; nothing means all.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -63,7 +65,7 @@ pub(super) fn run(places: &Places, effort: Effort, report: &mut Report) -> Resul
     drop(once().context("warm up")?);
 
     let mut rows = Vec::new();
-    for (tenant, path) in ATTACKS {
+    for (tenant, path) in chosen()? {
         let url = format!("{}/{tenant}{path}", host.server.url());
         let mut alone = Vec::new();
         let mut beside = Vec::new();
@@ -89,6 +91,16 @@ pub(super) fn run(places: &Places, effort: Effort, report: &mut Report) -> Resul
         &rows,
     );
     Ok(())
+}
+
+/// The attacks that the environment asks for.
+fn chosen() -> Result<Vec<&'static (&'static str, &'static str)>> {
+    let Ok(wanted) = std::env::var("ROWHOUSE_BENCH_ATTACKS") else { return Ok(ATTACKS.iter().collect()) };
+    let find = |path: &str| {
+        let found = ATTACKS.iter().find(|(_tenant, attack)| *attack == path);
+        found.with_context(|| format!("ROWHOUSE_BENCH_ATTACKS names `{path}`, which is no attack"))
+    };
+    wanted.split(',').map(|path| find(path.trim())).collect()
 }
 
 fn row(path: &str, alone: &[Latencies], beside: &[Latencies]) -> Vec<String> {
