@@ -11,7 +11,12 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAlloc
 /// than faulting it in again. A guest that reads a thousand rows of 150 bytes writes 380 KiB: the result, its texts and
 /// its rows. An engine keeps this for each memory slot that was ever used: about as many as there were in use at
 /// once, and up to [`WARM_SLOTS`] more. A process has two engines.
-const KEEP_WRITTEN: usize = 512 << 10;
+///
+/// It is more than a stack of 1 MiB, as toolchains put it at the beginning of a memory. Pages that are resident count again
+/// for each later guest: with less, a slot that one deep recursion had been in kept nothing but its stack, and all else, across the
+/// image to the heap's end, went back to the kernel in one call. That holds the lock of the process's whole memory, 15 ms
+/// for 128 MiB, while everybody waits. A call that begins behind the image locks its own range only (Linux 6.17).
+const KEEP_WRITTEN: usize = 2 << 20;
 
 /// The same where the kernel doesn't tell what was written: all of it is zeroed after each guest (measured best for
 /// pages of the shipped site).
