@@ -14,7 +14,9 @@ use parking_lot::Mutex;
 use rowhouse_base::id::TenantId;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst, fence,
+};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
@@ -142,6 +144,7 @@ impl Slots {
         }
         // Counted before it looks: a connection that comes back after the look must not be kept.
         let _starved = Starved::new(&self.starved);
+        fence(SeqCst);
         if let Some(mut coldest) = self.uses.take_coldest()
             && let Some(share) = coldest.share.take()
         {
@@ -225,6 +228,14 @@ impl Slots {
             self.uses.touch(mark);
         }
         slot.idle.lock().push(conn);
+        // An opening that was not starved above may be by now, and have looked before this connection was there. Either it
+        // has seen the connection, or it is seen here: each side writes before it reads.
+        fence(SeqCst);
+        if self.starved.load(Relaxed) > 0
+            && let Some(coldest) = self.uses.take_coldest()
+        {
+            self.threads.run(move || drop(coldest));
+        }
     }
 }
 
