@@ -189,7 +189,8 @@ impl Guests {
         let wall = limits.wall();
         let theirs = Arc::clone(&limits);
         let warm = Arc::clone(&self.warm);
-        let whose = streamed::Whose { request: id, tenant: tenant.name.clone() };
+        let is_queued = matches!(module.handler, Handler::Http02(_));
+        let whose = streamed::Whose { request: id, tenant: tenant.name.clone(), is_queued };
         let work: Work<_> = Box::pin(async move {
             match (&module.handler, begun) {
                 (Handler::Http02(pre), begun) => {

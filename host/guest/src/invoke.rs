@@ -9,6 +9,7 @@ pub(crate) mod fields;
 pub(crate) mod http02;
 pub(crate) mod http03;
 pub(crate) mod streamed;
+pub(crate) mod whole;
 
 use crate::store::GuestState;
 use crate::{GuestError, RequestBody, ResponseBody, Trace, Visitor};
@@ -18,11 +19,6 @@ use rowhouse_tenant::Tenant;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::Store;
-
-/// How much of a body a guest may be ahead of its reader: so many writes of so many bytes. They are copies that the host
-/// holds, for as long as a visitor is slow; with fewer a guest waits for its reader after every few bytes.
-pub(crate) const PIECES: usize = 16;
-pub(crate) const PIECE: usize = 16 << 10;
 
 /// A request for a tenant's guest. The path of `request` is within the site: the base path is taken off.
 pub struct Call {

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::p2::body::HostOutgoingBody;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 /// What a host function copies of a guest's lists and strings in one call, beyond the largest body that
@@ -247,6 +248,11 @@ impl GuestState {
     /// True where the guest holds nothing of the host's and was refused nothing.
     pub(crate) fn is_clean(&self) -> bool {
         self.table.is_empty() && self.limiter.refused().is_none() && !self.meter.is_exhausted()
+    }
+
+    /// True where the guest has a wasi:http 0.2 body that it has not finished.
+    pub(crate) fn is_writing(&mut self) -> bool {
+        self.table.iter_mut().any(|entry| entry.is::<HostOutgoingBody>())
     }
 
     /// Lets go of everything that belongs to the request that was answered.

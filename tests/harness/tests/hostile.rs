@@ -170,6 +170,21 @@ fn wasi_http_attacks_end_too() -> Result<()> {
 }
 
 #[test]
+fn an_answer_whose_guest_fails_is_never_taken_for_whole() -> Result<()> {
+    let server = TestServer::start_with(IMPATIENT)?;
+    server.site_of("attacker", "hostile-http02")?;
+    // It writes a line and traps: nothing has left yet.
+    let answer = server.get("attacker", "/set-then-trap")?.expect(500)?;
+    let line = line_of(&server, &answer, "ERROR");
+    assert!(line.contains("unreachable"), "the log says `{line}`");
+    // It writes a line and computes until its limit: the line has left by then, and no end follows.
+    let broken = server.visitor().get("/attacker/set-then-loop");
+    assert!(broken.is_err(), "{:?}", broken.map(|answer| answer.text().to_owned()));
+    assert!(server.log().contains("a guest ended after its response had begun"), "{}", server.log());
+    Ok(())
+}
+
+#[test]
 fn many_memories_count_together() -> Result<()> {
     let server = TestServer::start_with("[limits]\nmemory-bytes = 67108864\n")?;
     server.site_of("attacker", "multi-memory")?;

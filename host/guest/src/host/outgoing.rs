@@ -12,12 +12,19 @@ mod exchange;
 mod exits;
 mod gate;
 
-use crate::invoke::{PIECE, PIECES};
 use allowance::Allowance;
 pub(crate) use exits::Exits;
 use rowhouse_tenant::Tenant;
 use std::sync::Arc;
 use wasmtime_wasi_http::{Error, RequestOptions, Result, WasiBody, WasiHttpHooks};
+
+/// How many writes a wasi:http 0.2 guest may be ahead of who reads its body, a visitor or a server that it asks; one more is
+/// being read. With fewer it waits for its reader after every few bytes.
+const QUEUED: usize = 64;
+
+/// Bytes of such a write, and what `blocking-write-and-flush` allows at once anyway. All of them are copies that a slow reader has
+/// the host hold.
+const CHUNK: usize = 4 << 10;
 
 /// Sends a store's requests, for the tenant that the store works for.
 pub(crate) struct Outgoing {
@@ -69,15 +76,16 @@ impl WasiHttpHooks for Outgoing {
     }
 
     fn p2_outgoing_body_buffer_chunks(&mut self) -> usize {
-        PIECES
+        QUEUED
     }
 
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {
-        PIECE
+        CHUNK
     }
 
     fn p3_outgoing_body_chunk_size(&mut self) -> usize {
-        PIECE
+        // The engine queues one of them.
+        64 << 10
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{Ended, Usage};
 use crate::GuestError;
 use crate::invoke::streamed::HeadSender;
+use crate::invoke::whole::Author;
 use crate::store::GuestState;
 use crate::warm::Instance;
 use rowhouse_base::Limits;
@@ -33,18 +34,21 @@ pub(crate) async fn run(
     limits: &Limits,
 ) -> Ended<Usage> {
     let Instance { store, handler, .. } = instance;
+    let (author, fate) = Author::new();
     let called = async {
         let incoming = store.data_mut().http().new_incoming_request(scheme, request)?;
-        let outparam =
-            store.data_mut().http().new_response_outparam_from_callback(move |answer| {
-                // The visitor may have left; then nobody waits for the head.
-                drop(head.send(
-                    answer.map_err(|code| GuestError::BadResponse(format!("the guest reports {code:?}"))),
-                ));
-            })?;
+        let outparam = store.data_mut().http().new_response_outparam_from_callback(move |answer| {
+            // The visitor may have left; then nobody waits for the head.
+            let reported = |code| GuestError::BadResponse(format!("the guest reports {code:?}"));
+            drop(head.send(answer.map(|answer| fate.watch(answer)).map_err(reported)));
+        })?;
         handler.wasi_http_incoming_handler().call_handle(&mut *store, incoming, outparam).await
     };
-    match called.await {
+    let called = called.await;
+    if called.is_ok() || !store.data_mut().is_writing() {
+        author.done();
+    }
+    match called {
         Ok(()) => Ok(Usage::of(store)),
         Err(error) => Err(store.data().explain(&error, limits)),
     }

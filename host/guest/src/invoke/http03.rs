@@ -1,16 +1,17 @@
 //! `wasi:http/handler@0.3`: an async function that returns its response and may go on writing the body.
 
-use super::{Ended, PIECES, Usage};
+use super::{Ended, Usage};
 use crate::GuestError;
 use crate::invoke::streamed::HeadSender;
+use crate::invoke::whole::Author;
 use crate::store::GuestState;
-use bytes::Bytes;
-use futures_util::stream;
-use http_body::Frame;
-use http_body_util::{BodyExt as _, StreamBody};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
 use rowhouse_base::Limits;
 use std::future::poll_fn;
-use tokio::sync::mpsc;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::sync::oneshot;
 use wasmtime::Store;
 use wasmtime_wasi_http::p3::Request;
 use wasmtime_wasi_http::p3::bindings::ServicePre;
@@ -27,6 +28,7 @@ pub(crate) async fn run(
     let called = async {
         let (incoming, sent) = Request::from_http(store.data_mut().http().hooks, request);
         let service = pre.instantiate_async(&mut store).await?;
+        let (author, fate) = Author::new();
         store
             .run_concurrent(async move |accessor| -> wasmtime::Result<()> {
                 let answer = match service.handle(accessor, incoming).await? {
@@ -37,17 +39,14 @@ pub(crate) async fn run(
                         return Ok(());
                     }
                 };
-                let mut answer = accessor.with(|mut store| answer.into_http(&mut store, sent))?;
-                let (pieces, body) = queue();
-                let mut written = std::mem::replace(answer.body_mut(), body);
+                let (read, is_read) = oneshot::channel();
+                let answer = accessor.with(|mut store| answer.into_http(&mut store, sent))?;
+                let answer = fate.watch(answer).map(|body| Read { body, _over: read }.boxed_unsync());
                 drop(head.send(Ok(answer)));
                 // The body is piped by the store's own event loop, which runs only in here: stay until
                 // the reader is done with it, then until the guest's other tasks are.
-                tokio::select! {
-                    () = hand_on(&mut written, &pieces) => {}
-                    () = pieces.closed() => {}
-                }
-                drop((written, pieces));
+                let _gone = is_read.await;
+                author.done();
                 poll_fn(|cx| accessor.poll_no_interesting_tasks(cx)).await;
                 Ok(())
             })
@@ -59,60 +58,28 @@ pub(crate) async fn run(
     }
 }
 
-/// A part of a body; none is its end.
-type Piece = Option<Result<Frame<Bytes>, wasmtime_wasi_http::Error>>;
-
-/// A body that the guest's own task fills: the engine holds no more than one piece back, and a reader on another thread would
-/// have to be woken for each. Where the sender goes before the body has ended, its guest has failed, and so does the body.
-fn queue() -> (mpsc::Sender<Piece>, WasiBody) {
-    let (pieces, read) = mpsc::channel(PIECES);
-    let body = StreamBody::new(stream::unfold(Some(read), async |read: Option<mpsc::Receiver<Piece>>| {
-        let mut read = read?;
-        match read.recv().await {
-            Some(piece) => piece.map(|piece| (piece, Some(read))),
-            None => {
-                let lost = "its guest ended before it".to_owned();
-                Some((Err(wasmtime_wasi_http::Error::InternalError(Some(lost))), None))
-            }
-        }
-    }));
-    (pieces, body.boxed_unsync())
+/// A body whose end, by reading or dropping, closes a channel.
+struct Read {
+    body: WasiBody,
+    _over: oneshot::Sender<()>,
 }
 
-/// Moves a body into a queue as far as there is room.
-async fn hand_on(body: &mut WasiBody, pieces: &mpsc::Sender<Piece>) {
-    loop {
-        let piece = body.frame().await;
-        let is_last = piece.is_none();
-        if pieces.send(piece).await.is_err() || is_last {
-            return;
-        }
-    }
-}
+impl Body for Read {
+    type Data = bytes::Bytes;
+    type Error = wasmtime_wasi_http::Error;
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use http_body_util::Full;
-
-    /// What is read of a body, and whether it breaks off, where its guest ends after all of it or before the end.
-    async fn read(whole: bool) -> (Bytes, bool) {
-        let (pieces, mut body) = queue();
-        let text = Full::new(Bytes::from_static(b"text"));
-        let mut written = text.map_err(|never| match never {}).boxed_unsync();
-        if whole {
-            hand_on(&mut written, &pieces).await;
-        } else {
-            pieces.send(written.frame().await).await.unwrap();
-        }
-        drop(pieces);
-        let text = body.frame().await.unwrap().unwrap().into_data().unwrap();
-        (text, body.frame().await.is_some_and(|end| end.is_err()))
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<bytes::Bytes>, Self::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
     }
 
-    #[tokio::test]
-    async fn a_body_whose_guest_fails_has_no_end() {
-        assert_eq!(read(true).await, (Bytes::from_static(b"text"), false));
-        assert_eq!(read(false).await, (Bytes::from_static(b"text"), true));
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }

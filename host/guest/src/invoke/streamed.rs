@@ -35,6 +35,8 @@ pub(crate) type Running = Pin<Box<dyn Future<Output = Ended<Usage>> + Send>>;
 pub(crate) struct Whose {
     pub(crate) request: RequestId,
     pub(crate) tenant: TenantName,
+    /// Whether what it writes queues up while nobody reads.
+    pub(crate) is_queued: bool,
 }
 
 impl Whose {
@@ -59,6 +61,8 @@ struct Gathering {
     body: Option<WasiBody>,
     pieces: VecDeque<Bytes>,
     gathered: usize,
+    /// Why the body broke off.
+    broken: Option<GuestError>,
 }
 
 enum Step {
@@ -86,6 +90,7 @@ pub(crate) async fn answer(
         body: None,
         pieces: VecDeque::new(),
         gathered: 0,
+        broken: None,
     };
     let step = std::future::poll_fn(|cx| gathering.poll(cx)).await?;
     // What the answer says was changed must be known before it leaves, and stored. A guest that has not ended goes on
@@ -119,14 +124,18 @@ impl Gathering {
                     Poll::Pending => return Poll::Pending,
                 }
             }
-            let body_moved = match self.poll_body(cx) {
-                Ok(moved) => moved,
-                Err(error) => return Poll::Ready(Err(error)),
-            };
+            let body_moved = self.poll_body(cx);
             if self.body.is_none() && self.guest.is_none() {
-                return Poll::Ready(Ok(Step::Complete));
+                return Poll::Ready(self.complete());
             }
             let waiting = !guest_moved && !body_moved;
+            if self.broken.is_some() {
+                // The guest is ending, and knows why.
+                if waiting {
+                    return Poll::Pending;
+                }
+                continue;
+            }
             if self.gathered > GATHER || waiting {
                 return Poll::Ready(Ok(Step::Streaming));
             }
@@ -146,14 +155,26 @@ impl Gathering {
         }
     }
 
+    /// The end of guest and body. Nothing has left yet: a body that broke off is none.
+    fn complete(&mut self) -> Ended<Step> {
+        match (self.broken.take(), self.ended.take()) {
+            (Some(_broken), Some(Err(cause))) => Err(cause),
+            (Some(broken), _) => Err(broken),
+            (None, ended) => {
+                self.ended = ended;
+                Ok(Step::Complete)
+            }
+        }
+    }
+
     /// True where a piece came or the body ended.
-    fn poll_body(&mut self, cx: &mut Context<'_>) -> Ended<bool> {
-        let Some(body) = &mut self.body else { return Ok(false) };
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(body) = &mut self.body else { return false };
         match Pin::new(body).poll_frame(cx) {
-            Poll::Pending => Ok(false),
+            Poll::Pending => false,
             Poll::Ready(None) => {
                 self.body = None;
-                Ok(true)
+                true
             }
             Poll::Ready(Some(Ok(frame))) => {
                 // Trailers of a gathered body have no place to go; HTTP allows to drop them.
@@ -161,12 +182,13 @@ impl Gathering {
                     self.gathered = self.gathered.saturating_add(data.len());
                     self.pieces.push_back(data);
                 }
-                Ok(true)
+                true
             }
-            Poll::Ready(Some(Err(error))) => Err(match self.ended.take() {
-                Some(Err(cause)) => cause,
-                _ => GuestError::BadResponse(format!("the body ended early: {error}")),
-            }),
+            Poll::Ready(Some(Err(error))) => {
+                self.body = None;
+                self.broken = Some(GuestError::BadResponse(format!("the body ended early: {error}")));
+                true
+            }
         }
     }
 
@@ -213,13 +235,14 @@ impl Gathering {
             }
             (Step::Streaming, Some(rest)) => {
                 fields::strip(&mut parts.headers, false);
+                let rest = Paced::new(rest, whose.is_queued);
                 // What a guest that has ended wrote is stored.
                 let mut ending = None;
                 if let Some(guest) = self.guest {
                     ending = outcome.map(|outcome| Box::new(Ending::new(outcome, &parts.headers)));
                     go_on(guest, whose);
                 }
-                let (ready, rest, limit) = (self.pieces, Paced::new(rest), limits.response_bytes);
+                let (ready, limit) = (self.pieces, limits.response_bytes);
                 let streaming = Streaming { ready, rest, left, limit, ending };
                 Ok((http::Response::from_parts(parts, ResponseBody::Streaming(streaming)), None))
             }
