@@ -23,6 +23,10 @@ const TABLES: &str =
 /// Connections of one tenant's user on the server, over all servers of ours: a dozen of them at four each.
 const MOST_CONNECTIONS: u32 = 50;
 
+/// Makes a user who is not there. On MariaDB `CREATE USER` first looks for the name in every row of the tables of rights, 170 ms
+/// where 6,000 tenants share a server; a right that includes nothing makes one without that look. MySQL 8 has no such form.
+const MAKE_USER: &str = "/*M! GRANT USAGE ON *.* TO */ /*!80000 CREATE USER IF NOT EXISTS */";
+
 /// Texts compare by their characters, as on the other engines: upper and lower case differ.
 const TEXTS: &str = "DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
 
@@ -41,8 +45,7 @@ impl Engine {
         for (user, password) in [(&names.guest, &guest), (&names.migrator, &migrator)] {
             let rest = format!("'{user}'@'%' IDENTIFIED BY '{}'", password.reveal());
             text.push_str(&format!(
-                "; CREATE USER IF NOT EXISTS {rest}; \
-                 ALTER USER {rest} WITH MAX_USER_CONNECTIONS {MOST_CONNECTIONS}"
+                "; {MAKE_USER} {rest}; ALTER USER {rest} WITH MAX_USER_CONNECTIONS {MOST_CONNECTIONS}"
             ));
         }
         for grant in guest_grants(&names, found.iter().map(String::as_str)) {
