@@ -109,7 +109,7 @@ impl Engine {
 }
 
 /// What makes a user who is not there. On MariaDB `CREATE USER` first looks for the name in every row of the tables of rights,
-/// 170 ms where 6,000 tenants share a server; a right that includes nothing, where the host may give one, makes a user without
+/// 170 ms where 5,600 tenants share a server; a right that includes nothing, where the host may give one, makes a user without
 /// that look. MySQL 8 has no such form.
 fn make_user(place: &Place, names: &Names) -> String {
     let on = match place {
