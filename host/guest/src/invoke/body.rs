@@ -349,10 +349,10 @@ mod tests {
 
     #[tokio::test]
     async fn pieces_that_come_close_after_one_another_wake_their_reader_once() {
-        let (write, mut read) = mpsc::unbounded_channel();
+        let (write, mut read) = mpsc::channel(101);
         let pieces = futures_util::stream::poll_fn(move |cx| read.poll_recv(cx));
         let mut paced = Paced::new(StreamBody::new(pieces).boxed_unsync(), true);
-        let send = |byte: u8| write.send(Ok(Frame::data(Bytes::from(vec![byte])))).unwrap();
+        let send = |byte: u8| write.try_send(Ok(Frame::data(Bytes::from(vec![byte])))).unwrap();
         let woken = Arc::new(Woken::default());
         let waker = Waker::from(Arc::clone(&woken));
         let mut reader = Context::from_waker(&waker);
