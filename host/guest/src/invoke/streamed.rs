@@ -31,7 +31,7 @@ pub(crate) type Head = Result<http::Response<WasiBody>, GuestError>;
 pub(crate) type HeadSender = oneshot::Sender<Head>;
 pub(crate) type Running = Pin<Box<dyn Future<Output = Ended<Usage>> + Send>>;
 
-/// Whose guest it is, for the log.
+/// Whose guest it is, for the log, and how it writes.
 pub(crate) struct Whose {
     pub(crate) request: RequestId,
     pub(crate) tenant: TenantName,
