@@ -16,7 +16,8 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAlloc
 /// for each later guest: with less, a slot that one deep recursion had been in kept nothing but its stack, and all else, across the
 /// image to the heap's end, went back to the kernel in one call. That holds the lock of the process's whole memory, 15 ms
 /// for 128 MiB, while everybody waits. A call that begins behind the image locks its own range only, on kernels that can:
-/// on Linux 6.18 neighbours no longer waited. The price: a slot that had such a guest has up to 2 MiB zeroed after each one, and a hundred warm slots hold as much each.
+/// on Linux 6.18 neighbours waited no longer than beside other attacks. The price: a slot that had such a guest has up to
+/// 2 MiB zeroed after each one, and a hundred warm slots hold as much each.
 const KEEP_WRITTEN: usize = 2 << 20;
 
 /// The same where the kernel doesn't tell what was written: all of it is zeroed after each guest (measured best for
